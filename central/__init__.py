@@ -1,0 +1,1 @@
+"""The collector: takes records, counts them per grid, calls people, publishes summaries."""

@@ -1,0 +1,5 @@
+"""`python -m central` is `guankou-central`."""
+
+from central.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What a checkpoint is. Pure: no clock, no disk, no wire."""

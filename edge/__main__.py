@@ -1,0 +1,5 @@
+"""`python -m edge` is `guankou-gate`."""
+
+from edge.cli import main
+
+main()

@@ -1,0 +1,81 @@
+"""What the screens may know: one immutable snapshot, made by the core, read by the screen server."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+LaneState = Literal["wait", "allow", "deny", "escalate", "fault"]
+TickState = Literal["waiting", "done", "missing", "failed", "warned", "off"]
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """One check of the policy, in its order: what the guard sees beside the verdict."""
+
+    check: str
+    state: TickState
+
+
+class LaneView(msgspec.Struct, frozen=True):
+    """One lane. `reason` and `prompt` are codes of the reasons table; `tail` the last four signs of the pass id."""
+
+    name: str
+    direction: str
+    kind: str
+    state: LaneState
+    reason: str
+    prompt: str
+    ticks: tuple[Tick, ...]
+    object_c: float | None = None
+    ambient_c: float | None = None
+    pass_class: str = ""
+    tail: str = ""
+    party_size: int = 1
+    party_passed: int = 0
+    passage: str = ""
+    since_mono_ms: int = 0
+    # Other lane conditions worth a line: tailgating, measured by hand, weak binding.
+    notes: tuple[str, ...] = ()
+
+
+class FaultView(msgspec.Struct, frozen=True):
+    """A part that does not work: reason code, part, since when (ms UTC)."""
+
+    name: str
+    device: str
+    since_ms: int
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The whole gate at one moment. `link_age_s` is the age of the collector's last answer, None before the first."""
+
+    at_ms: int
+    clock_trusted: bool
+    gate: str
+    name_zh: str
+    name_en: str
+    grid_path: str
+    attendance: str
+    lanes: tuple[LaneView, ...]
+    faults: tuple[FaultView, ...]
+    link_age_s: float | None
+    link_word: str
+    outbox_depth: int
+    policy: str
+    policy_version: int
+    policy_until_ms: int | None
+    call_role_zh: str
+    call_role_en: str
+    call_phone: str
+    recording: bool
+
+
+class GuardAct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a guard does at the screen, already authenticated. `reason` is a code of the override reasons."""
+
+    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist"]
+    lane: str
+    passage: str = ""
+    reason: str = ""
+    object_c: float | None = None

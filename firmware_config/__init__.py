@@ -1,0 +1,1 @@
+"""What a device is set up with: gate files, policies, broker files."""

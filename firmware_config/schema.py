@@ -1,0 +1,134 @@
+"""The gate file: everything that describes one gate, typed. Driver options stay opaque: the driver checks them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from checkpoint.records import Direction, LaneKind
+
+Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Attendance = Literal["guard", "remote", "none"]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table in which an unknown key is an error."""
+
+
+class Gate(_Table, frozen=True):
+    """Who this gate is. Paths are relative to the gate file."""
+
+    id: Slug
+    name_zh: Text
+    name_en: Text
+    data_dir: Text
+    enrolment: Text
+    timezone: Text = "Asia/Shanghai"
+    attendance: Attendance = "guard"
+    warm_place: bool = False
+    assisted_timeout_factor: Annotated[float, msgspec.Meta(ge=1, le=10)] = 3.0
+
+
+class Call(_Table, frozen=True):
+    """Whom the screen says to call, and whom an escalation reaches first."""
+
+    role_zh: Text
+    role_en: Text
+    phone: Text
+
+
+class Broker(_Table, frozen=True):
+    host: Text = "127.0.0.1"
+    port: Port = 1883
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=300)] = 20
+    heartbeat_s: Annotated[float, msgspec.Meta(ge=0.2, le=60)] = 10.0
+
+
+class Screen(_Table, frozen=True):
+    """The guard's page; bound to this machine unless said otherwise."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
+    # Argon2 hash of the guard's PIN. Without one the page only shows; there is no default PIN.
+    guard_pin_hash: str | None = None
+
+
+class OutboxTable(_Table, frozen=True):
+    retain_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
+    reserve_mib: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 16
+
+
+class Device(_Table, frozen=True):
+    """A driver by name and its own options."""
+
+    driver: Text
+    options: dict[str, Any] = {}
+
+
+class BarrierWire(_Table, frozen=True):
+    """Which relay of which board opens the lane, and for how long."""
+
+    board: Text
+    channel: Annotated[int, msgspec.Meta(ge=0, le=31)] = 0
+    pulse_s: Annotated[float, msgspec.Meta(ge=0.1, le=30)] = 1.0
+
+
+class InputWire(_Table, frozen=True):
+    """Which terminal of which board; `inverted` for contacts that open when active."""
+
+    board: Text
+    terminal: Annotated[int, msgspec.Meta(ge=0, le=31)]
+    inverted: bool = False
+
+
+class InputsTable(_Table, frozen=True):
+    """`presence`: somebody stands in the lane; without it binding is weak. `crossing`: somebody goes through."""
+
+    presence: InputWire | None = None
+    crossing: InputWire | None = None
+    exit_button: InputWire | None = None
+    fire: InputWire | None = None
+
+
+class Lane(_Table, frozen=True):
+    """One direction and kind of traffic through the gate, and its devices."""
+
+    name: Slug
+    direction: Direction
+    kind: LaneKind = "person"
+    camera: Device | None = None
+    thermometer: Device | None = None
+    barrier: BarrierWire | None = None
+    inputs: InputsTable = InputsTable()
+    other_free_exit: bool = False
+
+
+class GateFile(_Table, frozen=True):
+    """The whole file."""
+
+    gate: Gate
+    call: Call
+    lanes: Annotated[tuple[Lane, ...], msgspec.Meta(min_length=1, max_length=8)]
+    broker: Broker = Broker()
+    screen: Screen = Screen()
+    outbox: OutboxTable = OutboxTable()
+    boards: dict[str, Device] = {}
+
+
+class Enrolment(_Table, frozen=True):
+    """What enrolment brings to the gate: its identity at the collector, keys in hex, the broker's credential."""
+
+    version: int
+    gate: Slug
+    site: Slug
+    grid: Slug
+    grid_path: Text
+    tree_version: int
+    collector_keys: tuple[str, ...]
+    root_key: str
+    broker_user: Text
+    broker_password: Text
+    minimum_versions: dict[str, int] = {}
