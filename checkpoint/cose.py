@@ -89,7 +89,7 @@ def parse(message: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
 
 def loads_strict(data: bytes, max_depth: int) -> object:
-    """One CBOR item and nothing after it; duplicate keys, endless items and deep nesting are refused. Raises CoseError."""
+    """One CBOR item and nothing after it; duplicate keys, endless items, deep nesting raise CoseError."""
     decoder = cbor2.CBORDecoder(BytesIO(data), max_depth=max_depth, allow_duplicate_keys=False, allow_indefinite=False)
     try:
         value: object = decoder.decode()

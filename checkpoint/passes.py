@@ -18,9 +18,9 @@ CLASS_BY_NUMBER: Final[dict[int, PassClass]] = {
 
 @dataclass(frozen=True, slots=True)
 class Travel:
-    """The issuer's statement: `regions` (GB/T 2260 codes) is all the holder was in during 14 days up to `attested_until_day`.
+    """What the issuer states: `regions` (GB/T 2260 codes) is all the holder was in for 14 days up to that day.
 
-    The day is counted in whole days since 1970-01-01 UTC.
+    `attested_until_day` counts whole days since 1970-01-01 UTC.
     """
 
     attested_until_day: int

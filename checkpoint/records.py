@@ -22,7 +22,8 @@ Kind = Literal[
     "egress", "note", "reconstructed", "closed",
 ]  # fmt: skip
 Outcome = Literal[
-    "passed", "opened_unconfirmed", "turned_back", "abandoned", "admitted_by_guard", "refused_by_guard", "egress", "fire",
+    "passed", "opened_unconfirmed", "turned_back", "abandoned", "admitted_by_guard", "refused_by_guard",
+    "egress", "fire",
 ]  # fmt: skip
 VerdictName = Literal["allow", "deny", "escalate"]
 Direction = Literal["in", "out"]
@@ -69,7 +70,7 @@ class Where(msgspec.Struct, array_like=True, frozen=True):
 
 
 class CheckResult(msgspec.Struct, array_like=True, frozen=True):
-    """One check: its mode, what came of it (`ok`, `failed`, `missing`, `not_obtained`, `skipped`), code, value, limit."""
+    """One check: its mode, what came of it (`ok`, `failed`, `missing`, `not_obtained`, `skipped`), code, value."""
 
     check: str
     mode: str
