@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
-from io import BytesIO
+from typing import NamedTuple
 
-import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from checkpoint import cbor
 
 ALG_ED25519 = -19
 _HEADER_ALG = 1
 _HEADER_KID = 4
 KID_BYTES = 4
 SIGNATURE_BYTES = 64
-# A message of four parts with one map in it never nests deeper than this.
-_MAX_DEPTH = 4
+# An array of four parts, one of them a map.
+_MAX_DEPTH = 2
 
 
 class CoseError(ValueError):
@@ -49,59 +50,70 @@ def public_bytes(key: Ed25519PrivateKey | Ed25519PublicKey) -> bytes:
     return public.public_bytes_raw()
 
 
+class Message(NamedTuple):
+    """The parts of a COSE_Sign1 of our profile."""
+
+    protected: bytes
+    kid: bytes
+    payload: bytes
+    signature: bytes
+
+
 def sign(key: Ed25519PrivateKey, payload: bytes, purpose: str) -> bytes:
-    """An untagged COSE_Sign1 over `payload`, deterministic CBOR."""
-    protected = cbor2.dumps({_HEADER_ALG: ALG_ED25519, _HEADER_KID: key_id(public_bytes(key))}, canonical=True)
+    """An untagged COSE_Sign1 over `payload`, deterministic CBOR. An empty purpose gives an empty `external_aad`."""
+    protected = _protected(key_id(public_bytes(key)))
     signature = key.sign(_to_be_signed(protected, payload, purpose))
-    return cbor2.dumps([protected, {}, payload, signature], canonical=True)
+    return cbor.dumps([protected, {}, payload, signature])
 
 
 def verify(message: bytes, keys: Mapping[bytes, Ed25519PublicKey], purpose: str) -> bytes:
     """The payload of a message signed for `purpose` by one of `keys` (key id -> key). Raises CoseError."""
-    protected, kid, payload, signature = parse(message)
-    key = keys.get(kid)
+    parts = parse(message)
+    key = keys.get(parts.kid)
     if key is None:
-        raise UnknownKeyError(kid)
+        raise UnknownKeyError(parts.kid)
+    if not signature_holds(parts, key, purpose):
+        raise SignatureError(f"signature by key {parts.kid.hex()} does not hold for {purpose!r}")
+    return parts.payload
+
+
+def signature_holds(message: Message, key: Ed25519PublicKey, purpose: str) -> bool:
+    """Whether `key` signed this message for `purpose`. The key id in the message is not looked at."""
     try:
-        key.verify(signature, _to_be_signed(protected, payload, purpose))
+        key.verify(message.signature, _to_be_signed(message.protected, message.payload, purpose))
     except InvalidSignature:
-        raise SignatureError(f"signature by key {kid.hex()} does not hold for {purpose!r}") from None
-    return payload
+        return False
+    return True
 
 
-def parse(message: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    """Protected header bytes, key id, payload and signature of a message whose shape is right; nothing is verified."""
-    parts = loads_strict(message, _MAX_DEPTH)
-    match parts:
+def parse(message: bytes) -> Message:
+    """The parts of a message whose shape is right; nothing is verified. Raises CoseError."""
+    match loads_strict(message, _MAX_DEPTH):
         case [bytes() as protected, dict() as unprotected, bytes() as payload, bytes() as signature] if not unprotected:
             pass
         case _:
             raise CoseError("not an untagged COSE_Sign1 with an empty unprotected header")
-    header = loads_strict(protected, _MAX_DEPTH)
-    match header:
-        case {1: int() as alg, 4: bytes() as kid, **more} if alg == ALG_ED25519 and not more and len(kid) == KID_BYTES:
-            pass
-        case _:
-            raise CoseError("protected header must hold exactly alg -19 and a key id of 4 bytes")
+    kid = protected[-KID_BYTES:]
+    # Exactly two headers in deterministic CBOR leave nothing free but the key id itself.
+    if protected != _protected(kid):
+        raise CoseError("protected header must hold exactly alg -19 and a key id of 4 bytes")
     if len(signature) != SIGNATURE_BYTES:
         raise CoseError(f"an Ed25519 signature has {SIGNATURE_BYTES} bytes, this one {len(signature)}")
-    return protected, kid, payload, signature
+    return Message(protected, kid, payload, signature)
 
 
 def loads_strict(data: bytes, max_depth: int) -> object:
-    """One CBOR item and nothing after it; duplicate keys, endless items, deep nesting raise CoseError."""
-    decoder = cbor2.CBORDecoder(BytesIO(data), max_depth=max_depth, allow_duplicate_keys=False, allow_indefinite=False)
+    """One item of deterministic CBOR, no tags, nothing after it. Raises CoseError."""
     try:
-        value: object = decoder.decode()
-    except (cbor2.CBORError, ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise CoseError(f"not valid CBOR: {type(error).__name__}") from None
-    try:
-        decoder.read(1)
-    except cbor2.CBORDecodeEOF:
-        return value
-    raise CoseError("bytes follow the CBOR item")
+        return cbor.loads(data, max_depth)
+    except cbor.CborError as error:
+        raise CoseError(str(error)) from None
+
+
+def _protected(kid: bytes) -> bytes:
+    return cbor.dumps({_HEADER_ALG: ALG_ED25519, _HEADER_KID: kid})
 
 
 def _to_be_signed(protected: bytes, payload: bytes, purpose: str) -> bytes:
     # RFC 9052 section 4.4, Sig_structure.
-    return cbor2.dumps(["Signature1", protected, purpose.encode(), payload], canonical=True)
+    return cbor.dumps(["Signature1", protected, purpose.encode(), payload])

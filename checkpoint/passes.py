@@ -1,7 +1,8 @@
-"""The pass: what a person carries, as claims that a signature stands for."""
+"""The pass: what a person carries, as claims that a signature stands for, and what became of reading one."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,31 +15,42 @@ CLASS_BY_NUMBER: Final[dict[int, PassClass]] = {
     5: "courier",
     6: "emergency",
 }
+NUMBER_BY_CLASS: Final[dict[PassClass, int]] = {name: number for number, name in CLASS_BY_NUMBER.items()}
+
+_HOUR_S = 3600
+_DAY_S = 24 * _HOUR_S
+# From "not before" to "expires"; a pass that claims to live longer is refused.
+LONGEST_LIFETIME_S: Final[dict[PassClass, int]] = {
+    "resident": 180 * _DAY_S,
+    "worker": 30 * _DAY_S,
+    "visitor": _DAY_S,
+    "courier": 12 * _HOUR_S,
+    "vehicle": 30 * _DAY_S,
+    "emergency": 365 * _DAY_S,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Travel:
-    """What the issuer states: `regions` (GB/T 2260 codes) is all the holder was in for 14 days up to that day.
+    """The issuer's statement: in the 14 days up to `attested_until_day` the holder was in `regions` (GB/T 2260) only.
 
-    `attested_until_day` counts whole days since 1970-01-01 UTC.
+    The day is counted in whole days since 1970-01-01 UTC.
     """
 
     attested_until_day: int
     regions: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """A verified pass. Times in whole seconds UTC; `scope` lists site or grid ids; `key_id` names the issuer's key."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What an issuer signs. Times in whole seconds UTC; `scope` lists site or grid ids."""
 
-    format: str
     pass_id: bytes
     subject: bytes
     pass_class: PassClass
     scope: tuple[str, ...]
     not_before_s: int
     expires_s: int
-    key_id: bytes
     household: bytes | None = None
     status_index: int | None = None
     travel: Travel | None = None
@@ -46,3 +58,37 @@ class Pass:
     plate: str | None = None
     device_key: bytes | None = None
     party_size: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass(Claims):
+    """Claims whose signature holds. `format` is the prefix without its colon, `key_id` names the issuer's key."""
+
+    format: str
+    key_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a presented text is. Only `valid` says that a pass may be used; the reason says why not.
+
+    `pass_` is there as soon as signature and profile hold, also when the pass is early, over, or not its issuer's to
+    give: a policy may need it while the clock is not trusted. `by_clock`: this refusal could fall at another time.
+    `detail` is for logs and `explain`, in English.
+    """
+
+    format: str | None
+    pass_: Pass | None
+    reason: str
+    detail: str = ""
+    by_clock: bool = False
+
+    @property
+    def valid(self) -> bool:
+        """Signature, profile, issuer and time all hold."""
+        return self.reason == "pass_valid"
+
+
+def in_scope(held: Claims, here: Collection[str]) -> bool:
+    """Whether the pass is for this place; `here` holds the site id and the ids of its grid and of all above it."""
+    return not frozenset(here).isdisjoint(held.scope)

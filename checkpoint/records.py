@@ -7,7 +7,7 @@ Every payload starts with its own version, so that an older collector can store 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -206,7 +206,14 @@ PAYLOADS: Final[dict[str, type[Payload]]] = {
 }  # fmt: skip
 PAYLOAD_VERSION: Final = 1
 
+# What msgspec raises for bytes that are not what was asked for: its own error (a ValueError), a UnicodeDecodeError for
+# text that is not UTF-8 (a ValueError too), RecursionError for deep nesting, TypeError for a map key that can't be one.
+BAD_BYTES: Final = (ValueError, RecursionError, TypeError)
+
+_T = TypeVar("_T")
+
 _encoder = msgspec.msgpack.Encoder()
+_any_decoder = msgspec.msgpack.Decoder(object)
 _header_decoder = msgspec.msgpack.Decoder(Header)
 _payload_decoders = {kind: msgspec.msgpack.Decoder(form) for kind, form in PAYLOADS.items()}
 
@@ -224,7 +231,7 @@ def encode_header(header: Header) -> bytes:
 
 def decode_header(data: bytes) -> Header:
     """Raises msgspec.DecodeError (or ValidationError, its child) when the bytes are no header of version 1."""
-    return _header_decoder.decode(data)
+    return _decode(_header_decoder, data)
 
 
 def encode_payload(payload: Payload) -> bytes:
@@ -233,12 +240,19 @@ def encode_payload(payload: Payload) -> bytes:
 
 def decode_payload(kind: str, data: bytes) -> Payload | None:
     """The payload, or None when its version is newer than this program. Raises msgspec.DecodeError when malformed."""
-    fields = msgspec.msgpack.decode(data)
+    fields = _decode(_any_decoder, data)
     if not isinstance(fields, list) or not fields or not isinstance(fields[0], int):
         raise msgspec.DecodeError(f"payload of kind {kind!r} does not start with its version")
     if fields[0] > PAYLOAD_VERSION:
         return None
-    return _payload_decoders[kind].decode(data)
+    return _decode(_payload_decoders[kind], data)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_T], data: bytes) -> _T:
+    try:
+        return decoder.decode(data)
+    except BAD_BYTES as error:
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def payload_digest(sealed: Sealed) -> bytes:

@@ -13,17 +13,20 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from checkpoint import cose
-from checkpoint.records import Sealed
+from checkpoint.records import BAD_BYTES, Sealed
 
 HEAD_PURPOSE: Final = "guankou head 1"
 WATERMARK_PURPOSE: Final = "guankou watermark 1"
 HELLO_PURPOSE: Final = "guankou hello 1"
 ALARM_PURPOSE: Final = "guankou alarm 1"
+VERSION: Final = 1
 NONCE_BYTES: Final = 8
 MAX_BATCH_RECORDS: Final = 500
 MAX_BATCH_BYTES: Final = 256 * 1024
 # An uncompressed message is never allowed to grow beyond this, whatever its compressed form claims.
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
+# RFC 8878 section 3.1.1.1.2 asks every decoder for 8 MiB; a frame may otherwise demand 128 MiB before its first byte.
+_MAX_WINDOW_BYTES: Final = 8 * 1024 * 1024
 # Epochs in one hello; older ones go into further pages.
 EPOCHS_PER_PAGE: Final = 16
 
@@ -113,16 +116,15 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
 
 _T = TypeVar("_T")
 _encode = msgspec.msgpack.Encoder().encode
-_compressor = zstandard.ZstdCompressor(level=3)
 
 
 def pack_batch(batch: Batch) -> bytes:
-    return _compressor.compress(_encode(batch))
+    return compress(_encode(batch))
 
 
 def unpack_batch(data: bytes) -> Batch:
     """Raises WireError. Signature and chain are not looked at here."""
-    batch = _decode(Batch, _expand(data))
+    batch = _decode(Batch, expand(data))
     if not 1 <= len(batch.headers) <= MAX_BATCH_RECORDS:
         raise WireError(f"a batch holds 1 to {MAX_BATCH_RECORDS} records, this one {len(batch.headers)}")
     if len(batch.headers) != len(batch.sealed):
@@ -140,30 +142,30 @@ def verify_head(message: bytes, key: Ed25519PublicKey) -> SignedHead:
 
 
 def pack_hello(key: Ed25519PrivateKey, hello: Hello) -> bytes:
-    return _compressor.compress(cose.sign(key, _encode(hello), HELLO_PURPOSE))
+    return compress(cose.sign(key, _encode(hello), HELLO_PURPOSE))
 
 
 def unpack_hello(data: bytes, key: Ed25519PublicKey) -> Hello:
     """Raises cose.CoseError or WireError."""
-    return _decode(Hello, _verify(_expand(data), key, HELLO_PURPOSE))
+    return _decode(Hello, _verify(expand(data), key, HELLO_PURPOSE))
 
 
 def pack_alarm(key: Ed25519PrivateKey, copy: AlarmCopy) -> bytes:
-    return _compressor.compress(cose.sign(key, _encode(copy), ALARM_PURPOSE))
+    return compress(cose.sign(key, _encode(copy), ALARM_PURPOSE))
 
 
 def unpack_alarm(data: bytes, key: Ed25519PublicKey) -> AlarmCopy:
     """Raises cose.CoseError or WireError."""
-    return _decode(AlarmCopy, _verify(_expand(data), key, ALARM_PURPOSE))
+    return _decode(AlarmCopy, _verify(expand(data), key, ALARM_PURPOSE))
 
 
 def pack_answer(key: Ed25519PrivateKey, answer: Answer) -> bytes:
-    return _compressor.compress(cose.sign(key, _encode(answer), WATERMARK_PURPOSE))
+    return compress(cose.sign(key, _encode(answer), WATERMARK_PURPOSE))
 
 
 def unpack_answer(data: bytes, keys: dict[bytes, Ed25519PublicKey]) -> Answer:
     """An answer signed by one of the collector's keys (key id -> key). Raises cose.CoseError or WireError."""
-    return _decode(Answer, cose.verify(_expand(data), keys, WATERMARK_PURPOSE))
+    return _decode(Answer, cose.verify(expand(data), keys, WATERMARK_PURPOSE))
 
 
 def _verify(message: bytes, key: Ed25519PublicKey, purpose: str) -> bytes:
@@ -172,18 +174,29 @@ def _verify(message: bytes, key: Ed25519PublicKey, purpose: str) -> bytes:
 
 def _decode(form: type[_T], data: bytes) -> _T:
     try:
-        return msgspec.msgpack.decode(data, type=form)
-    except msgspec.DecodeError as error:
+        message = msgspec.msgpack.decode(data, type=form)
+    except BAD_BYTES as error:
         raise WireError(f"not a {form.__name__}: {error}") from None
+    version = getattr(message, "version", VERSION)
+    if version != VERSION:
+        raise WireError(f"{form.__name__} of version {version}; this program reads version {VERSION}: update it")
+    return message
 
 
-def _expand(data: bytes) -> bytes:
+def compress(data: bytes) -> bytes:
+    """The outermost layer of what travels. A compressor is not safe to share between threads: each call has its own."""
+    return zstandard.ZstdCompressor(level=3).compress(data)
+
+
+def expand(data: bytes) -> bytes:
+    """Undo `compress`: one zstd frame, bounded in what it reads, writes and holds in memory. Raises WireError."""
     if len(data) > MAX_MESSAGE_BYTES:
         raise WireError(f"message of {len(data)} bytes; the limit is {MAX_MESSAGE_BYTES}")
     try:
         # zstandard ignores max_output_size when the frame itself states a size: that claim is checked first.
         if zstandard.frame_content_size(data) > MAX_MESSAGE_BYTES:
             raise WireError(f"message would expand beyond {MAX_MESSAGE_BYTES} bytes")
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_MESSAGE_BYTES, allow_extra_data=False)
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
+        return decompressor.decompress(data, max_output_size=MAX_MESSAGE_BYTES, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise WireError(f"not a zstd frame: {error}") from None

@@ -53,6 +53,11 @@ class SerialPort:
         """Forget what has arrived and was not read."""
         self._try(self._serial.reset_input_buffer, "cannot flush")
 
+    def set_baud(self, baud: int) -> None:
+        """Go on at another speed; what has arrived stays."""
+        self._try(lambda: setattr(self._serial, "baudrate", baud), "cannot set the baud of")
+        self.baud = baud
+
     def close(self) -> None:
         """Release the port. May be called twice."""
         self._closed = True

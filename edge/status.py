@@ -37,6 +37,8 @@ class LaneView(msgspec.Struct, frozen=True):
     since_mono_ms: int = 0
     # Other lane conditions worth a line: tailgating, measured by hand, weak binding.
     notes: tuple[str, ...] = ()
+    # Where `object_c` was measured: forehead, wrist, neck; empty before the first reading.
+    body_site: str = ""
 
 
 class FaultView(msgspec.Struct, frozen=True):
@@ -48,7 +50,11 @@ class FaultView(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The whole gate at one moment. `link_age_s` is the age of the collector's last answer, None before the first."""
+    """The whole gate at one moment. `link_age_s` is the age of the collector's last answer, None before the first.
+
+    The core makes a new one at every change and at least once a second: `at_ms` is its heartbeat. A snapshot whose
+    `at_ms` stands still draws the curtain over every screen, because then nobody knows what the gate is doing.
+    """
 
     at_ms: int
     clock_trusted: bool
@@ -69,6 +75,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     call_role_en: str
     call_phone: str
     recording: bool
+    # The monotonic clock at `at_ms`: with it the screen says how long a lane has been in its state.
+    mono_ms: int = 0
+    # The site's zone, in which the screen shows its times.
+    timezone: str = "Asia/Shanghai"
 
 
 class GuardAct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -90,6 +90,7 @@ class InputsTable(_Table, frozen=True):
     presence: InputWire | None = None
     crossing: InputWire | None = None
     exit_button: InputWire | None = None
+    assist: InputWire | None = None
     fire: InputWire | None = None
 
 

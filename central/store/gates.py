@@ -1,0 +1,92 @@
+"""Gates, what they last said of themselves, and versions of the tree, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from central.store.base import GateRow
+from checkpoint.wire import Hello
+
+_GATE = "SELECT no, gate, public_key, grid, site, enrolled_ms, revoked_ms FROM gate"
+
+
+class GateTables:
+    """Methods over tables `gate`, `gate_state` and `tree`."""
+
+    _conn: sqlite3.Connection
+
+    def gate(self, gate: str) -> GateRow | None:
+        row = self._conn.execute(f"{_GATE} WHERE gate = ?", (gate,)).fetchone()
+        return GateRow(*row) if row else None
+
+    def gates(self) -> list[GateRow]:
+        """Every gate that was ever enrolled, by id."""
+        return [GateRow(*row) for row in self._conn.execute(f"{_GATE} ORDER BY gate")]
+
+    def enrol(self, gate: str, public_key: bytes, grid: str, site: str, now_ms: int) -> None:
+        """Add a gate, or give a known one a new key and place; it may then speak (again)."""
+        self._conn.execute(
+            "INSERT INTO gate(gate, public_key, grid, site, enrolled_ms) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT(gate) DO UPDATE SET public_key = excluded.public_key, grid = excluded.grid, "
+            "site = excluded.site, enrolled_ms = excluded.enrolled_ms, revoked_ms = NULL",
+            (gate, public_key, grid, site, now_ms),
+        )
+
+    def revoke(self, gate: str, now_ms: int) -> bool:
+        """Whether there was such a gate that could still speak."""
+        cursor = self._conn.execute(
+            "UPDATE gate SET revoked_ms = ? WHERE gate = ? AND revoked_ms IS NULL", (now_ms, gate)
+        )
+        return cursor.rowcount == 1
+
+    def save_state(self, gate_no: int, hello: Hello, seen_ms: int | None) -> None:
+        """Keep the newest heartbeat; `seen_ms` None leaves the time of the last live one as it is."""
+        claim = hello.complete_through
+        self._conn.execute(
+            "INSERT INTO gate_state(gate_no, hello_at, boot_id, clock, online, seen_ms, backlog, faults, versions,"
+            " claim_at, claim_epoch, claim_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT(gate_no) DO UPDATE SET hello_at = excluded.hello_at, boot_id = excluded.boot_id,"
+            " clock = excluded.clock, online = excluded.online, seen_ms = coalesce(excluded.seen_ms, seen_ms),"
+            " backlog = excluded.backlog, faults = excluded.faults, versions = excluded.versions,"
+            " claim_at = excluded.claim_at, claim_epoch = excluded.claim_epoch, claim_number = excluded.claim_number",
+            (
+                gate_no, hello.at, hello.boot_id, hello.clock, hello.online, seen_ms, hello.outbox_depth,
+                _json(hello.faults), _json(hello.versions),
+                claim.at if claim else None, claim.epoch if claim else None, claim.number if claim else None,
+            ),
+        )  # fmt: skip
+
+    def set_offline(self, gate_no: int) -> None:
+        self._conn.execute("UPDATE gate_state SET online = 0 WHERE gate_no = ?", (gate_no,))
+
+    def hello_at(self, gate_no: int) -> tuple[int, bytes] | None:
+        """Time (by the gate) and boot id of the newest heartbeat that was kept."""
+        row = self._conn.execute("SELECT hello_at, boot_id FROM gate_state WHERE gate_no = ?", (gate_no,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def claim(self, gate_no: int) -> tuple[int, bytes, int] | None:
+        """The gate's `complete_through`: (time, epoch, number)."""
+        row = self._conn.execute(
+            "SELECT claim_at, claim_epoch, claim_number FROM gate_state WHERE gate_no = ?", (gate_no,)
+        ).fetchone()
+        return (row[0], row[1], row[2]) if row and row[0] is not None else None
+
+    def set_complete(self, gate_no: int, complete_ms: int) -> bool:
+        """Keep the time through which this gate's records are all stored; whether that is news."""
+        cursor = self._conn.execute(
+            "UPDATE gate_state SET complete_ms = ? WHERE gate_no = ? AND complete_ms IS NOT ?",
+            (complete_ms, gate_no, complete_ms),
+        )
+        return cursor.rowcount == 1
+
+    def take_tree(self, version: int, body: str, now_ms: int) -> bool:
+        """Keep a version of the tree; False when this version was taken before with another content."""
+        self._conn.execute("INSERT OR IGNORE INTO tree VALUES (?, ?, ?)", (version, now_ms, body))
+        kept = self._conn.execute("SELECT body FROM tree WHERE version = ?", (version,)).fetchone()
+        return bool(kept[0] == body)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

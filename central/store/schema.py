@@ -1,0 +1,67 @@
+"""The tables of the collector's store, as SQL text; one constant a migration."""
+
+from typing import Final
+
+# Times are integer ms UTC. `record.id` is the order of receipt. `side` 0 is the line that answers are given on;
+# a fork's other lines are 1, 2, ...  `mark`: 0 not a counted kind, 1 counted, 2 repeat, 3 unread (version unknown).
+TABLES_1: Final = """
+CREATE TABLE gate(
+  no INTEGER PRIMARY KEY, gate TEXT NOT NULL UNIQUE, public_key BLOB NOT NULL, grid TEXT NOT NULL, site TEXT NOT NULL,
+  enrolled_ms INTEGER NOT NULL, revoked_ms INTEGER);
+CREATE TABLE gate_state(
+  gate_no INTEGER PRIMARY KEY REFERENCES gate(no), hello_at INTEGER, boot_id BLOB, clock TEXT, online INTEGER NOT NULL,
+  seen_ms INTEGER, backlog INTEGER NOT NULL, faults TEXT NOT NULL, versions TEXT NOT NULL,
+  claim_at INTEGER, claim_epoch BLOB, claim_number INTEGER, complete_ms INTEGER);
+CREATE TABLE tree(version INTEGER PRIMARY KEY, taken_ms INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE epoch(
+  id INTEGER PRIMARY KEY, gate_no INTEGER NOT NULL REFERENCES gate(no), epoch BLOB NOT NULL,
+  through INTEGER NOT NULL, head BLOB NOT NULL, top INTEGER NOT NULL, sides INTEGER NOT NULL,
+  low_floor INTEGER NOT NULL, low_floor_ms INTEGER NOT NULL,
+  parent_head BLOB, parent_epoch BLOB, parent_last INTEGER, UNIQUE(gate_no, epoch));
+CREATE TABLE record(
+  id INTEGER PRIMARY KEY, epoch_id INTEGER NOT NULL REFERENCES epoch(id), number INTEGER NOT NULL, side INTEGER NOT NULL,
+  head BLOB NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, corrected_ms INTEGER, mark INTEGER NOT NULL,
+  received_ms INTEGER NOT NULL, header BLOB NOT NULL, UNIQUE(epoch_id, number, side));
+CREATE INDEX record_unread ON record(id) WHERE mark = 3;
+CREATE TABLE payload(record_id INTEGER PRIMARY KEY REFERENCES record(id), salt BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE signed_head(
+  epoch_id INTEGER NOT NULL, last INTEGER NOT NULL, head BLOB NOT NULL, message BLOB NOT NULL,
+  PRIMARY KEY(epoch_id, last, head)) WITHOUT ROWID;
+CREATE TABLE gap(
+  epoch_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, head_before BLOB NOT NULL,
+  head_after BLOB NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(epoch_id, first)) WITHOUT ROWID;
+CREATE TABLE dim(
+  id INTEGER PRIMARY KEY, grid TEXT NOT NULL, site TEXT NOT NULL, direction TEXT NOT NULL, lane_kind TEXT NOT NULL,
+  pass_class TEXT NOT NULL, figure TEXT NOT NULL, value TEXT NOT NULL, reason TEXT NOT NULL,
+  UNIQUE(grid, site, direction, lane_kind, pass_class, figure, value, reason));
+CREATE TABLE leaf(
+  dim INTEGER NOT NULL REFERENCES dim(id), kind TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(kind, bucket, dim)) WITHOUT ROWID;
+CREATE TABLE counted(
+  gate_no INTEGER NOT NULL, passage BLOB NOT NULL, figure TEXT NOT NULL, record_id INTEGER NOT NULL, at INTEGER NOT NULL,
+  epoch BLOB NOT NULL, number INTEGER NOT NULL, dim INTEGER NOT NULL, corrected_ms INTEGER,
+  PRIMARY KEY(gate_no, passage, figure)) WITHOUT ROWID;
+CREATE TABLE clock_set(
+  gate_no INTEGER NOT NULL, boot_id BLOB NOT NULL, mono_ms INTEGER NOT NULL, record_id INTEGER NOT NULL,
+  offset_ms INTEGER NOT NULL, PRIMARY KEY(gate_no, boot_id, mono_ms, record_id)) WITHOUT ROWID;
+CREATE TABLE untrusted(
+  gate_no INTEGER NOT NULL, boot_id BLOB NOT NULL, mono_ms INTEGER NOT NULL, record_id INTEGER NOT NULL,
+  at INTEGER NOT NULL, passage BLOB, figure TEXT, dim INTEGER, corrected_ms INTEGER,
+  PRIMARY KEY(gate_no, boot_id, mono_ms, record_id)) WITHOUT ROWID;
+CREATE TABLE alarm_case(
+  gate_no INTEGER NOT NULL, epoch BLOB NOT NULL, number INTEGER NOT NULL, origin TEXT NOT NULL, open INTEGER NOT NULL,
+  name TEXT NOT NULL, priority INTEGER NOT NULL, detail TEXT NOT NULL, passage BLOB, opened_ms INTEGER, cleared_ms INTEGER,
+  late INTEGER NOT NULL, orphan INTEGER NOT NULL, PRIMARY KEY(gate_no, epoch, number, origin));
+CREATE INDEX case_open ON alarm_case(gate_no) WHERE open = 1;
+CREATE INDEX case_passage ON alarm_case(gate_no, passage) WHERE open = 1 AND passage IS NOT NULL;
+CREATE TABLE copy(
+  gate_no INTEGER NOT NULL, epoch BLOB NOT NULL, number INTEGER NOT NULL, head BLOB NOT NULL, header BLOB NOT NULL,
+  salt BLOB NOT NULL, payload BLOB NOT NULL, received_ms INTEGER NOT NULL, PRIMARY KEY(gate_no, epoch, number, head));
+CREATE TABLE quarantine(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, reason TEXT NOT NULL, size INTEGER NOT NULL,
+  data BLOB NOT NULL, at_ms INTEGER NOT NULL);
+CREATE TABLE publish(
+  topic TEXT PRIMARY KEY, changed INTEGER NOT NULL, published INTEGER NOT NULL, version INTEGER NOT NULL);
+CREATE INDEX publish_due ON publish(topic) WHERE changed > published;
+CREATE TABLE cursor(name TEXT PRIMARY KEY, position INTEGER NOT NULL);
+"""

@@ -1,0 +1,44 @@
+"""Which topics are due for publishing, their versions, and cursors, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from central.store.base import Due
+
+
+class TopicTables:
+    """Methods over tables `publish` and `cursor`."""
+
+    _conn: sqlite3.Connection
+
+    def touch(self, topics: Iterable[str]) -> None:
+        """What these topics show has changed: publish them again."""
+        self._conn.executemany(
+            "INSERT INTO publish(topic, changed, published, version) VALUES (?, 1, 0, 0)"
+            " ON CONFLICT(topic) DO UPDATE SET changed = changed + 1",
+            [(topic,) for topic in topics],
+        )
+
+    def due(self, limit: int) -> list[Due]:
+        rows = self._conn.execute(
+            "SELECT topic, changed, version FROM publish WHERE changed > published ORDER BY topic LIMIT ?", (limit,)
+        )
+        return [Due(*row) for row in rows]
+
+    def begin_publish(self, topic: str, now_ms: int) -> int:
+        """The version to publish under: it grows, also across a restore, because the time does."""
+        self._conn.execute("UPDATE publish SET version = max(version + 1, ?) WHERE topic = ?", (now_ms, topic))
+        return int(self._conn.execute("SELECT version FROM publish WHERE topic = ?", (topic,)).fetchone()[0])
+
+    def end_publish(self, topic: str, changed: int) -> None:
+        """The broker has what `changed` stood for."""
+        self._conn.execute("UPDATE publish SET published = max(published, ?) WHERE topic = ?", (changed, topic))
+
+    def cursor(self, name: str) -> int:
+        row = self._conn.execute("SELECT position FROM cursor WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def move_cursor(self, name: str, position: int) -> None:
+        self._conn.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, position))

@@ -1,0 +1,253 @@
+"""The policy's typed form: every table and key that a policy file may have, with its bounds and starting value.
+
+Bounds are wide enough for any honest policy and narrow enough to catch a slip of the decimal point. The starting
+values of `[temperature]` are the ones the simulation in tests/checkpoint was run with.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from checkpoint.passes import PassClass
+from checkpoint.records import Direction, LaneKind
+
+ZoneLevel = Literal["low", "medium", "high"]
+Attendance = Literal["guard", "remote", "none"]
+CheckName = Literal["pass", "temperature", "mask", "travel", "document", "vehicle", "quota", "watch"]
+Mode = Literal["enforce", "warn", "record", "off"]
+Site = Literal["forehead", "wrist", "neck"]
+Condition = Literal[
+    "lists_stale", "policy_stale", "clock_untrusted", "thermometer_down", "not_obtained", "camera_down"
+]  # fmt: skip
+
+Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Celsius = Annotated[float, msgspec.Meta(ge=-40, le=60)]
+Degrees = Annotated[float, msgspec.Meta(gt=0, le=10)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+# Checks that look at a person's health: a policy that asks for one of them must name its end.
+HEALTH_CHECKS: Final[frozenset[CheckName]] = frozenset({"temperature", "mask", "travel"})
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table in which an unknown key is an error."""
+
+
+class Rule(_Table, frozen=True, rename={"classes": "class"}):
+    """Which checks are asked of whom, in order. An omitted key matches anything; the first rule that matches is used."""
+
+    name: Text
+    checks: Annotated[tuple[CheckName, ...], msgspec.Meta(max_length=8)]
+    modes: dict[CheckName, Mode] = {}
+    level: tuple[ZoneLevel, ...] | None = None
+    classes: tuple[PassClass, ...] | None = None
+    direction: Direction | None = None
+    attendance: tuple[Attendance, ...] | None = None
+    lane_kind: LaneKind | None = None
+    # `each`: everybody of a party is measured; `holder`: only the one who shows the pass.
+    party: Literal["each", "holder"] = "each"
+
+    def mode_of(self, check: CheckName) -> Mode:
+        """`off` for a check that the rule does not list, `enforce` for one it lists without a mode."""
+        return self.modes.get(check, "enforce") if check in self.checks else "off"
+
+    def matches(
+        self, level: str, pass_class: str | None, direction: str, attendance: str, lane_kind: str
+    ) -> bool:  # fmt: skip
+        """`pass_class` None: nobody has shown a pass that could be read; only rules without `class` match."""
+        return (
+            (self.level is None or level in self.level)
+            and (self.classes is None or pass_class in self.classes)
+            and self.direction in (None, direction)
+            and (self.attendance is None or attendance in self.attendance)
+            and self.lane_kind in (None, lane_kind)
+        )
+
+    @property
+    def matches_all(self) -> bool:
+        omitted = (self.level, self.classes, self.direction, self.attendance, self.lane_kind)
+        return all(key is None for key in omitted)
+
+
+class SiteLimit(_Table, frozen=True):
+    """Limits in degrees Celsius for one place of the body: at or over `high_c`, under `low_c`."""
+
+    high_c: Celsius
+    low_c: Celsius
+
+
+class AbsoluteLimits(_Table, frozen=True):
+    """Used only while the lane has no level of its own yet."""
+
+    forehead: SiteLimit = SiteLimit(36.7, 34.0)
+    wrist: SiteLimit = SiteLimit(36.8, 32.5)
+    neck: SiteLimit = SiteLimit(37.4, 34.5)
+
+
+class SiteLevels(_Table, frozen=True):
+    """Where healthy people are expected to read, until the lane is commissioned; degrees Celsius.
+
+    Forehead after IJERPH 2022, 19:15883. The differences between the places are what a second site is judged by.
+    """
+
+    forehead: Celsius = 36.2
+    wrist: Celsius = 36.3
+    neck: Celsius = 36.9
+    body: Celsius = 36.6
+
+
+class TemperatureSettings(_Table, frozen=True):
+    """Every number of the temperature judgement. docs/temperature.md says what each one means."""
+
+    # The window: what counts as one reading.
+    window_s: Annotated[float, msgspec.Meta(ge=0.2, le=10)] = 1.5
+    min_frames: Annotated[int, msgspec.Meta(ge=3, le=100)] = 5
+    spread_c: Degrees = 0.3
+    plausible_min_c: Celsius = 30.0
+    plausible_max_c: Celsius = 43.0
+    # Where to measure.
+    wrist_below_c: Celsius = 5.0
+    hot_above_c: Celsius = 30.0
+    shade_s: Seconds = 300.0
+    ambient_min_c: Celsius = 16.0
+    ambient_max_c: Celsius = 35.0
+    # The lane's level. A band is what lies between two neighbouring edges of ambient temperature.
+    level_window_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 3600.0
+    level_min: Count = 20
+    level_fallback: Count = 200
+    level_follows_c: Degrees = 2.0
+    band_edges_c: Annotated[tuple[Celsius, ...], msgspec.Meta(max_length=8)] = (5.0, 16.0, 30.0)
+    # High, fever, low.
+    high_c: Degrees = 0.8
+    high_mads: Degrees = 3.5
+    second_factor: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
+    low_c: Degrees = 1.0
+    low_mads: Degrees = 3.5
+    low_forehead_c: Celsius = 34.0
+    low_wrist_c: Celsius = 32.5
+    low_neck_c: Celsius = 34.5
+    # A surface at or over this is high, whatever the lane's level says.
+    extreme_c: Celsius = 38.5
+    # Body-equivalent values have absolute limits beside the relative ones.
+    body_high_c: Celsius = 37.3
+    body_low_c: Celsius = 35.5
+    absolute: AbsoluteLimits = AbsoluteLimits()
+    # When the lane's readings mean something.
+    informative_sd_c: Degrees = 0.6
+    informative_off_c: Degrees = 1.0
+    expected: SiteLevels = SiteLevels()
+    # Drift of the device.
+    reference_readings: Annotated[int, msgspec.Meta(ge=20, le=1000)] = 200
+    drift_slack_c: Degrees = 0.4
+    drift_limit_c: Degrees = 2.0
+    drift_variances: Annotated[float, msgspec.Meta(ge=0, le=100)] = 13.5
+    drift_clip_sds: Annotated[float, msgspec.Meta(ge=1, le=10)] = 3.0
+    # Coming back after a low reading.
+    retest_after_s: Seconds = 300.0
+    retest_valid_s: Seconds = 1800.0
+
+
+class Timeouts(_Table, frozen=True):
+    """How long the lane waits, in seconds."""
+
+    presentation_s: Seconds = 20.0
+    measure_s: Seconds = 15.0
+    crossing_s: Seconds = 10.0
+    verdict_shown_s: Seconds = 5.0
+    escalation_s: Seconds = 120.0
+    same_code_ignored_s: Seconds = 3.0
+    assisted_factor: Annotated[float, msgspec.Meta(ge=1, le=10)] = 3.0
+
+
+class FailColumn(_Table, frozen=True):
+    """What happens under a condition: to this site's residents, and to everybody else. What is not said is `escalate`.
+
+    `for_s` bounds the residents' `allow`, counted from the start of the condition; after it they escalate like others.
+    """
+
+    residents: Literal["allow", "escalate", "deny"] = "escalate"
+    others: Literal["escalate", "deny"] = "escalate"
+    for_s: Annotated[float, msgspec.Meta(gt=0, le=30 * 86_400)] | None = None
+
+
+class FailRow(_Table, frozen=True):
+    """One condition; a column for who is at the gate. `after_s`: the age at which lists or policy count as stale."""
+
+    guard: FailColumn = FailColumn()
+    remote: FailColumn = FailColumn()
+    none: FailColumn = FailColumn()
+    after_s: Annotated[float, msgspec.Meta(gt=0, le=365 * 86_400)] = 7 * 86_400.0
+
+    def column(self, attendance: Attendance) -> FailColumn:
+        if attendance == "guard":
+            return self.guard
+        return self.remote if attendance == "remote" else self.none
+
+
+_HOME = FailColumn(residents="allow", for_s=14_400.0)
+_DAYS = FailColumn(residents="allow", for_s=14 * 86_400.0)
+
+
+class FailTable(_Table, frozen=True):
+    """What the gate does when something is missing: it says so, calls, and keeps nobody out of home for a broken part."""
+
+    lists_stale: FailRow = FailRow(guard=_DAYS, remote=_DAYS, none=_DAYS)
+    policy_stale: FailRow = FailRow(guard=_DAYS, remote=_DAYS, none=_DAYS)
+    clock_untrusted: FailRow = FailRow(none=_HOME)
+    thermometer_down: FailRow = FailRow(none=_HOME)
+    not_obtained: FailRow = FailRow(none=_HOME)
+    camera_down: FailRow = FailRow(none=_HOME)
+
+    def row(self, condition: Condition) -> FailRow:
+        row: FailRow = getattr(self, condition)
+        return row
+
+
+class PassSettings(_Table, frozen=True):
+    """Which formats this policy lets in, and how far clocks of issuer and gate may disagree."""
+
+    formats: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=16)] = ("GK1",)
+    not_before_leeway_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 300
+    expires_leeway_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 0
+
+
+class Policy(_Table, frozen=True, rename={"rules": "rule", "passes": "pass"}):
+    """A whole policy, as signed. Times with their offset; `valid_until` may be left out only without health checks."""
+
+    id: Slug
+    version: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+    title_zh: Text
+    title_en: Text
+    authority: Text
+    valid_from: Moment
+    rules: Annotated[tuple[Rule, ...], msgspec.Meta(min_length=1, max_length=64)]
+    valid_until: Moment | None = None
+    zone_level: ZoneLevel = "low"
+    zones: dict[Slug, ZoneLevel] = {}
+    accept_weak_binding: bool = False
+    temperature: TemperatureSettings = TemperatureSettings()
+    timeouts: Timeouts = Timeouts()
+    fail: FailTable = FailTable()
+    passes: PassSettings = PassSettings()
+
+    def in_force_at(self, now_s: float) -> bool:
+        """From `valid_from` on, and before `valid_until`."""
+        until = self.valid_until
+        return self.valid_from.timestamp() <= now_s and (until is None or now_s < until.timestamp())
+
+    def level_of(self, grids: tuple[str, ...]) -> ZoneLevel:
+        """Zone level of the first of `grids` (nearest first) that the policy names, else its default."""
+        return next((self.zones[grid] for grid in grids if grid in self.zones), self.zone_level)
+
+    def rule_for(
+        self, level: str, pass_class: str | None, direction: str, attendance: str, lane_kind: str
+    ) -> Rule:  # fmt: skip
+        """The first rule that matches. There is always one: the last rule of a parsed policy matches everything."""
+        facts = (level, pass_class, direction, attendance, lane_kind)
+        return next((rule for rule in self.rules if rule.matches(*facts)), self.rules[-1])

@@ -1,0 +1,246 @@
+"""The rows of the table of reasons. Columns: code, Chinese, English, what to do (both), verdict, who is called."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from checkpoint.records import VerdictName
+
+Step = Literal[
+    "pass", "temperature", "mask", "travel", "document", "vehicle", "quota", "watch",
+    "policy", "lane", "device", "way_out", "outcome", "override", "prompt",
+]  # fmt: skip
+Call = Literal["", "guard", "health", "police", "administrator", "maintainer"]
+Barrier = Literal["open", "closed", ""]
+
+
+class Reason(NamedTuple):
+    """One row. `verdict` is the default one, None where the code never decides a passage.
+
+    `barrier` follows from it: open only for `allow` and for ways out. `call`: whose business it is first; "" nobody's.
+    """
+
+    code: str
+    step: Step
+    zh: str
+    en: str
+    verdict: VerdictName | None
+    barrier: Barrier
+    call: Call
+    todo_zh: str
+    todo_en: str
+
+
+# One line of the lists below: code, zh, en, todo_zh, todo_en, then verdict and call where they differ from the list's.
+_Line = tuple[str, str, str, str, str]
+
+
+def _rows(
+    step: Step, verdict: VerdictName | None, call: Call, *lines: _Line, barrier: Barrier | None = None
+) -> tuple[Reason, ...]:
+    moved: Barrier = "" if verdict is None else "open" if verdict == "allow" else "closed"
+    return tuple(
+        Reason(code, step, zh, en, verdict, moved if barrier is None else barrier, call, todo_zh, todo_en)
+        for code, zh, en, todo_zh, todo_en in lines
+    )
+
+
+_OWN_PASS = ("请出示本人有效通行码", "Show your own valid pass")
+_NEW_PASS = ("请重新申领通行码", "Ask for a new pass")
+_HOLD = ("请稍候，工作人员协助", "Please wait, staff will help")
+_REPAIR = ("请联系维护人员", "Call the technician")
+_BY_HAND = ("请人工测温并登记", "Measure by hand and record it")
+_RETEST = ("请引导到复测点", "Guide to the place for a second measurement")
+
+_PASS: Final = (
+    *_rows(
+        "pass", "allow", "",
+        ("pass_valid", "通行码有效", "Pass valid", "", ""),
+    ),
+    *_rows(
+        "pass", "deny", "",
+        ("not_a_pass", "不是通行码", "Not a pass", *_OWN_PASS),
+        ("format_not_enabled", "本关口不支持此类通行码", "This kind of pass is not used here", *_OWN_PASS),
+        ("pass_too_long", "通行码内容过长", "The code is too long for a pass", *_OWN_PASS),
+        ("pass_malformed", "通行码已损坏", "The pass is damaged", *_NEW_PASS),
+        ("pass_profile", "通行码内容不合规定", "The pass breaks the rules for passes", *_NEW_PASS),
+        ("issuer_not_allowed", "发码单位无权签发此通行码", "Its issuer may not give this pass", *_NEW_PASS),
+        ("pass_not_yet", "通行码尚未生效", "The pass is not valid yet", "请在生效后再来", "Come back when it is valid"),
+        ("pass_expired", "通行码已过期", "The pass has expired", "请更新通行码", "Renew the pass"),
+        ("out_of_scope", "通行码不适用于此处", "The pass is for another place", *_OWN_PASS),
+        ("pass_revoked", "通行码已停用", "The pass is no longer in use", "请联系发码单位", "Ask the issuer"),
+    ),
+    *_rows(
+        "pass", "deny", "police",
+        ("pass_forged", "通行码签名不符", "The signature of the pass is wrong", *_OWN_PASS),
+    ),
+    *_rows(
+        "pass", "escalate", "guard",
+        ("pass_missing", "未出示通行码", "No pass was shown", "请核对身份", "Check who it is"),
+        ("status_ask", "通行码需要核实", "The pass needs a question", "请电话核实", "Check by phone"),
+    ),
+    *_rows(
+        "pass", "deny", "administrator",
+        ("key_unknown", "发码单位不在名单上", "The issuer is not on the list", *_NEW_PASS),
+    ),
+)  # fmt: skip
+
+_TEMPERATURE: Final = (
+    *_rows(
+        "temperature", "allow", "",
+        ("temperature_ok", "体温检测通过", "Temperature check passed", "", ""),
+    ),
+    *_rows(
+        "temperature", "escalate", "guard",
+        ("temperature_missing", "未完成测温", "Temperature was not taken", *_BY_HAND),
+        ("temperature_unmeasured", "设备异常，未测温", "Not measured: device fault", *_BY_HAND),
+        ("temperature_high", "需要复测", "Needs a second measurement", *_RETEST),
+        ("temperature_unstable", "读数不稳定，需要复测", "Unsteady reading, measure again", *_RETEST),
+        ("temperature_low_again", "再次未测得有效体温", "No usable temperature again", *_BY_HAND),
+        ("not_obtained_cold", "天气寒冷，未测得体温", "Not obtained: too cold", *_BY_HAND),
+        ("not_obtained_heat", "天气炎热，未测得体温", "Not obtained: too hot", *_BY_HAND),
+    ),
+    *_rows(
+        "temperature", "escalate", "health",
+        ("fever", "需要人工复测", "Needs a measurement by staff",
+         "请引导到复测点，并联系疫情信息员", "Guide to the second measurement and call the health officer"),
+    ),
+    *_rows(
+        "temperature", "deny", "",
+        ("temperature_low", "请取暖后复测", "Please warm up and measure again",
+         "请到取暖处休息 5 分钟后再来", "Rest in the warm place and come back in 5 minutes"),
+        ("retest_too_early", "复测时间未到", "Too early to measure again",
+         "请再休息片刻", "Please rest a little longer"),
+    ),
+)  # fmt: skip
+
+_OTHER_CHECKS: Final = tuple(
+    row
+    for step, zh, en, todo_zh, todo_en in (
+        ("mask", "未确认佩戴口罩", "Mask not confirmed", "请确认佩戴口罩", "See that a mask is worn"),
+        ("travel", "缺少 14 天行程", "No 14-day travel statement", "请核实行程", "Ask about travel"),
+        ("document", "未核验证件", "Document not checked", "请核验证件", "Check the document"),
+        ("vehicle", "未核验车辆", "Vehicle not checked", "请核验车辆", "Check the vehicle"),
+        ("quota", "未核对进出次数", "Count of passages not checked", "请核对进出次数", "Check the count"),
+        ("watch", "未核对名单", "List not checked", "请核对名单", "Check the list"),
+    )
+    for row in _rows(step, "escalate", "guard", (f"{step}_missing", zh, en, todo_zh, todo_en))  # type: ignore[arg-type]
+)
+
+_POLICY: Final = (
+    *_rows(
+        "policy", "allow", "",
+        ("all_ok", "查验通过", "All checks passed", "请通行", "Please go through"),
+        ("allowed_by_fail_table", "设备或名单异常，居民按规定放行", "Let in under the rule for faults", "请通行", "Please go through"),
+        ("way_out", "出口放行", "The way out is free", "请通行", "Please go through"),
+    ),
+    *_rows(
+        "policy", "escalate", "administrator",
+        ("lists_stale", "名单过期，需要核实", "Lists are too old", "请电话核实", "Check by phone"),
+        ("policy_stale", "策略长期未更新", "The policy has not been renewed", "请电话核实", "Check by phone"),
+        ("policy_expired", "策略已到期", "The policy is over", "请电话核实", "Check by phone"),
+        ("unexplained", "判定依据不明", "No known reason", *_HOLD),
+    ),
+    *_rows(
+        "policy", "escalate", "maintainer",
+        ("clock_untrusted", "时钟未校准，有效期无法确认", "Clock not trusted, validity unknown", "请人工核实", "Check by hand"),
+    ),
+)  # fmt: skip
+
+_LANE: Final = (
+    *_rows(
+        "lane", "escalate", "guard",
+        ("two_people", "请逐个通过", "One by one, please", "请引导逐个通过", "Let them come one by one"),
+        ("binding_weak", "无法确认为同一人", "Can't tell that it is one person", "请人工核实", "Check by hand"),
+        ("not_recorded", "无法存储记录", "Nothing can be recorded", "请人工放行并登记", "Decide by hand and note it"),
+    ),
+    *_rows(
+        "lane", "deny", "",
+        ("two_codes", "请只出示一个通行码", "Show one pass only", "请只出示一个通行码", "Show one pass only"),
+    ),
+    *_rows(
+        "lane", None, "",
+        ("party", "同行多人", "A party", "", ""),
+        ("assisted", "协助通行", "Assisted passage", "", ""),
+    ),
+    *_rows(
+        "lane", None, "guard",
+        ("tailgating", "有人尾随", "Somebody followed through", "请查看", "Please look"),
+        ("party_incomplete", "同行人员未全部通过", "Not all of the party went through", "请查看", "Please look"),
+        ("barrier_not_moved", "闸门未动作", "The barrier did not move", "请人工开门", "Open by hand"),
+    ),
+)  # fmt: skip
+
+_DEVICE: Final = _rows(
+    "device", None, "maintainer",
+    ("thermometer_gone", "测温仪未连接", "Thermometer unplugged", *_BY_HAND),
+    ("thermometer_silent", "测温仪无读数", "Thermometer silent", *_BY_HAND),
+    ("thermometer_stuck", "测温仪读数不变", "Thermometer repeats one value", *_BY_HAND),
+    ("thermometer_range", "测温仪超出工作范围", "Thermometer out of its range", *_BY_HAND),
+    ("camera_missing", "摄像头未连接", "Camera unplugged", *_REPAIR),
+    ("camera_black", "摄像头无画面", "Camera shows black", "请查看镜头是否被遮挡", "See whether it is covered"),
+    ("camera_frozen", "摄像头画面静止", "Camera picture frozen", *_REPAIR),
+    ("vision_died", "识别程序重启", "The reader of codes restarted", "", ""),
+    ("board_gone", "控制板未连接", "Barrier board unplugged", "请人工开门", "Open by hand"),
+    ("disk_full", "存储空间不足", "Disk full", *_REPAIR),
+    ("disk_failing", "存储故障，无法记录", "Disk failing, nothing is recorded", *_REPAIR),
+    ("broker_unreachable", "网络不通", "Broker unreachable", "记录保存在本机", "Records are kept here"),
+    ("broker_refused", "服务器拒绝连接", "Broker refused this gate", *_REPAIR),
+    ("collector_absent", "汇集端无应答", "The collector does not answer", "记录保存在本机", "Records are kept here"),
+    ("drift", "测温仪读数漂移", "Thermometer drifts", "请用标准源校验", "Check against a reference target"),
+    ("level_off", "本通道体温基线异常", "The lane's usual reading is off", *_BY_HAND),
+)  # fmt: skip
+
+_WAY_OUT: Final = _rows(
+    "way_out", None, "",
+    ("exit_button", "出门按钮", "Exit button", "", ""),
+    ("fire", "消防联动", "Fire input", "请立即撤离", "Leave at once"),
+    barrier="open",
+)  # fmt: skip
+
+_OUTCOME: Final = _rows(
+    "outcome", None, "",
+    ("passed", "已通过", "Went through", "", ""),
+    ("opened_unconfirmed", "已开门，未确认通过", "Opened, passing not confirmed", "", ""),
+    ("turned_back", "已折返", "Turned back", "", ""),
+    ("abandoned", "已离开", "Left", "", ""),
+    ("admitted_by_guard", "人工放行", "Let in by the guard", "", ""),
+    ("refused_by_guard", "人工拒绝", "Refused by the guard", "", ""),
+    ("egress", "出门", "Went out", "", ""),
+)  # fmt: skip
+
+_OVERRIDE: Final = _rows(
+    "override", None, "",
+    ("known_resident", "认识的住户", "Known resident", "", ""),
+    ("medical", "就医急救", "Medical need", "", ""),
+    ("manual_temperature_normal", "人工测温正常", "Measured by hand: normal", "", ""),
+    ("assisted_by_guard", "协助通行", "Assisted by the guard", "", ""),
+    ("system_fault", "设备故障", "System fault", "", ""),
+    ("official_order", "公务", "Official order", "", ""),
+    ("delivery", "配送", "Delivery", "", ""),
+    ("other_told_supervisor", "其他，已报上级", "Other, supervisor told", "", ""),
+)  # fmt: skip
+
+_PROMPT: Final = _rows(
+    "prompt", None, "",
+    ("prompt_scan", "请出示通行码", "Please show your pass", "", ""),
+    ("prompt_measure_forehead", "请将额头靠近测温仪", "Please hold your forehead to the sensor", "", ""),
+    ("prompt_measure_wrist", "请卷起袖口，手腕靠近测温仪", "Please bare your wrist and hold it to the sensor", "", ""),
+    ("prompt_measure_neck", "请将颈侧靠近测温仪", "Please hold the side of your neck to the sensor", "", ""),
+    ("prompt_closer", "请靠近测温仪", "Please come closer to the sensor", "", ""),
+    ("prompt_hold_still", "请保持不动", "Please hold still", "", ""),
+    ("prompt_wait_guard", "请稍候，工作人员协助", "Please wait, staff will help", "", ""),
+    ("prompt_call", "请拨打屏幕上的电话", "Please call the number on the screen", "", ""),
+    ("prompt_pass_through", "请通行", "Please go through", "", ""),
+    ("prompt_shade", "请到阴凉处休息 5 分钟后复测", "Rest in the shade for 5 minutes, then measure again", "", ""),
+    ("prompt_rest_warm", "请到取暖处休息 5 分钟后再来", "Rest in the warm place and come back in 5 minutes", "", ""),
+    ("prompt_one_by_one", "请逐个通过", "One by one, please", "", ""),
+    ("prompt_one_code", "请只出示一个通行码", "Show one pass only", "", ""),
+    ("prompt_next_of_party", "请下一位同行人测温", "Next of your party, please", "", ""),
+    ("prompt_mask", "请戴好口罩", "Please wear your mask", "", ""),
+    ("prompt_step_back", "请退后一步，稍候再试", "Please step back and try again", "", ""),
+)  # fmt: skip
+
+ROWS: Final = (
+    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_POLICY, *_LANE, *_DEVICE, *_WAY_OUT, *_OUTCOME, *_OVERRIDE, *_PROMPT,
+)  # fmt: skip

@@ -1,0 +1,31 @@
+"""No barrier: an open site, where the screen alone says go."""
+
+from __future__ import annotations
+
+from drivers.barrier.board import BoardOptions, BoardSize
+from drivers.protocols import Pulse
+
+
+class Options(BoardOptions, frozen=True):
+    """It has none."""
+
+    def size(self) -> BoardSize:
+        """As many channels as a gate file can name: each of them does nothing."""
+        return BoardSize(relays=32, inputs=0)
+
+
+class NoBoard:
+    """Takes every order, moves nothing, and says so."""
+
+    def pulse(self, channel: int, seconds: float) -> Pulse:
+        return Pulse(confirmed=False)
+
+    def read_inputs(self) -> tuple[bool, ...]:
+        return ()
+
+    def close(self) -> None:
+        return
+
+
+def connect(options: Options) -> NoBoard:
+    return NoBoard()

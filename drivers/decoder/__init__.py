@@ -1,0 +1,1 @@
+"""QR codes out of pictures: what a code says, to the byte, and where it is."""

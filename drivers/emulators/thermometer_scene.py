@@ -1,0 +1,111 @@
+"""What an emulated thermometer is pointed at, and how that changes: by call, by scenario file, by datagram."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from drivers.emulators.thermometer_modules import Seen
+from drivers.errors import OptionError
+
+FaultName = Literal[
+    "dropped_byte",
+    "flipped_bit",
+    "doubled_header",
+    "stale_repeat",
+    "garbage_before_header",
+    "wrong_type",
+    "half_frame_then_silence",
+    "limits",
+    "wrong_baud_garbage",
+    "silence",
+    "stuck",
+    "unplug",
+    "glued",
+    "noise_ff",
+]
+FAULTS: tuple[str, ...] = get_args(FaultName)
+
+Celsius = Annotated[float, msgspec.Meta(ge=-273.15, le=400)]
+
+# Invented for the emulator: makers do not publish how their modules get from skin to body.
+_BODY_ABOVE_SKIN_C = 3.2
+# With nobody in front the sensor sees a wall, hardly warmer than itself.
+_WALL_ABOVE_AMBIENT_C = 0.3
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A change of the scene. `object_c` null: nobody in front. `body_c` null: derived from the object.
+
+    `fault` null ends a fault; `replug` does the same and says it plainly after `unplug`.
+    """
+
+    object_c: Celsius | UnsetType | None = UNSET
+    ambient_c: Celsius | UnsetType = UNSET
+    body_c: Celsius | UnsetType | None = UNSET
+    fault: FaultName | Literal["replug"] | UnsetType | None = UNSET
+
+
+class ScenarioStep(Change, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A change, `at_s` seconds after the start."""
+
+    at_s: Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Scene:
+    """The present values; `look` adds the sensor's own noise."""
+
+    def __init__(self, start: Change, jitter_c: float, rng: random.Random) -> None:
+        self._object_c: float | None = 33.2
+        self._ambient_c = 21.0
+        self._body_c: float | None = None
+        self._jitter_c = jitter_c
+        self._rng = rng
+        self.fault: FaultName | None = None
+        self.apply(start)
+
+    def apply(self, change: Change) -> None:
+        """Take over what `change` names."""
+        if change.object_c is not UNSET:
+            self._object_c = change.object_c
+        if change.ambient_c is not UNSET:
+            self._ambient_c = change.ambient_c
+        if change.body_c is not UNSET:
+            self._body_c = change.body_c
+        if change.fault is not UNSET:
+            self.fault = None if change.fault == "replug" else change.fault
+
+    def look(self) -> Seen:
+        """What the sensor sees now. Surface and body share their noise: they come from one measurement."""
+        noise_c = self._rng.gauss(0, self._jitter_c)
+        ambient_c = self._ambient_c + self._rng.gauss(0, self._jitter_c)
+        if self._object_c is None:
+            wall_c = self._ambient_c + _WALL_ABOVE_AMBIENT_C + noise_c
+            return Seen(wall_c, ambient_c, wall_c)
+        body_c = self._object_c + _BODY_ABOVE_SKIN_C if self._body_c is None else self._body_c
+        return Seen(self._object_c + noise_c, ambient_c, body_c + noise_c)
+
+
+def read_change(data: bytes) -> Change:
+    """A change from JSON. Raises OptionError saying what does not fit."""
+    try:
+        return msgspec.json.decode(data, type=Change)
+    except msgspec.DecodeError as error:
+        raise OptionError(f"emulated thermometer: change {data[:200]!r}: {error}") from error
+
+
+def read_scenario(path: Path) -> list[ScenarioStep]:
+    """The steps of a JSON-lines file in order of time. Raises OptionError naming the line."""
+    steps = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            steps.append(msgspec.json.decode(line, type=ScenarioStep))
+        except msgspec.DecodeError as error:
+            raise OptionError(f"emulated thermometer: {path} line {number}: {error}") from error
+    return sorted(steps, key=lambda step: step.at_s)

@@ -1,0 +1,47 @@
+"""When to ask a thermometer, and what: listen first, ask while nothing comes, keep asking only who answers. No I/O."""
+
+from __future__ import annotations
+
+from drivers.thermometer.models import Model
+
+# A module at its slowest rate (1 Hz) must not be taken for one that has to be asked.
+_LEAST_QUIET_S = 1.5
+# Questions to a module that is slow must not pile up: what it answers later would be ever older.
+_PATIENCE_GROWTH = 1.5
+_LONGEST_PATIENCE_S = 2.0
+
+
+class Dialogue:
+    """Times the questions of one connection. All times are seconds of one monotonic clock."""
+
+    def __init__(self, model: Model, poll_s: float, now_s: float) -> None:
+        self._model = model
+        self._poll_s = poll_s
+        self._quiet_s = max(3 * model.period_s, _LEAST_QUIET_S) if model.streams else poll_s
+        self.restart(now_s)
+
+    def restart(self, now_s: float) -> None:
+        """Listen, then begin with the first question again."""
+        self._turn = 0
+        self._patience_s = self._model.answer_s
+        self._asked_at_s: float | None = None
+        self.next_ask_at_s = now_s + self._model.listen_s
+
+    def question(self, now_s: float) -> bytes | None:
+        """What to send now, if it is time. A question left without answer gives its turn to the next."""
+        if now_s < self.next_ask_at_s:
+            return None
+        if self._asked_at_s is not None:
+            self._turn += 1
+            self._patience_s = min(self._patience_s * _PATIENCE_GROWTH, _LONGEST_PATIENCE_S)
+        self._asked_at_s = now_s
+        self.next_ask_at_s = now_s + self._patience_s
+        return self._model.asks[self._turn % len(self._model.asks)]
+
+    def answered(self, now_s: float) -> None:
+        """A good frame came. One that nobody asked for means a stream: then be quiet as long as it flows."""
+        if self._asked_at_s is None:
+            self.next_ask_at_s = now_s + self._quiet_s
+        else:
+            self.next_ask_at_s = max(now_s, self._asked_at_s + self._poll_s)
+        self._asked_at_s = None

@@ -1,0 +1,45 @@
+"""GY-MCU90614 and GY-MCU90615: 9-byte frames `5A 5A type length data.. sum8`, commands `A5 code sum8`."""
+
+from __future__ import annotations
+
+import struct
+
+from drivers.thermometer.scan import Frame, FrameScanner, sum8
+
+_HEAD = b"\x5a\x5a"
+_TEMPERATURES = 0x45
+_TEMPERATURES_LENGTH = 4
+# A newer module is said to send one data byte more; anything far longer is no frame but 5A 5A inside of data.
+_LONGEST_DATA = 8
+
+
+def _command(code: int) -> bytes:
+    body = bytes((0xA5, code))
+    return body + bytes((sum8(body),))
+
+
+STREAM = _command(0x45)
+QUERY = _command(0x15)
+BAUD_9600 = _command(0xAE)
+BAUD_115200 = _command(0xAF)
+STREAM_AT_POWER_UP = _command(0x51)
+SILENT_AT_POWER_UP = _command(0x52)
+
+
+class Codec(FrameScanner):
+    """Reads object and ambient, both signed: the surroundings can be below 0 C."""
+
+    def _wanted(self, head: bytearray) -> int:
+        if not _HEAD.startswith(head[:2]):
+            return 0
+        if len(head) < 4:
+            return 4
+        length = head[3]
+        return 4 + length + 1 if 1 <= length <= _LONGEST_DATA else 0
+
+    def _values(self, raw: bytes) -> Frame | None:
+        # The layout of longer frames is not published: refuse rather than guess.
+        if raw[2] != _TEMPERATURES or raw[3] != _TEMPERATURES_LENGTH:
+            return None
+        object_centi_c, ambient_centi_c = struct.unpack_from(">hh", raw, 4)
+        return Frame(object_centi_c / 100, ambient_centi_c / 100, None, "surface", raw)

@@ -1,0 +1,60 @@
+"""What a gate file may say about a thermometer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from drivers.errors import OptionError
+from drivers.protocols import Mode
+from drivers.thermometer.models import MODELS, Model
+
+Baud = Literal[2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400]
+
+
+class ThermometerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`port`: a stable path, such as one under /dev/serial/by-id. `baud`: do not search, it is this one.
+
+    `mode` (only where the module has the switch): `body` or `object`; `body` unless said. `poll_ms`: time between two
+    questions to a module that must be asked. `capture`: file to which received bytes are appended, up to 1 MiB.
+    `stuck_after` equal frames over `stuck_after_s` seconds make a reading `stuck`.
+    """
+
+    port: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    baud: Baud | None = None
+    mode: Literal["body", "object"] | None = None
+    poll_ms: Annotated[int, msgspec.Meta(ge=50, le=10_000)] | None = None
+    capture: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+    stuck_after: Annotated[int, msgspec.Meta(ge=2, le=10_000)] = 20
+    stuck_after_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 5.0
+
+
+def find_model(name: str) -> Model:
+    """The model called `name`. Raises OptionError naming those there are."""
+    model = MODELS.get(name)
+    if model is None:
+        raise OptionError(f"thermometer {name!r} is not known; known are: {', '.join(sorted(MODELS))}")
+    return model
+
+
+def check_options(model: Model, options: Mapping[str, object]) -> ThermometerOptions:
+    """`options` if `model` can take them. Raises OptionError naming the driver, the option and what is allowed."""
+    try:
+        checked = msgspec.convert(dict(options), ThermometerOptions)
+    except msgspec.ValidationError as error:
+        allowed = ", ".join(ThermometerOptions.__struct_fields__)
+        raise OptionError(f"thermometer {model.name}: {error}; allowed options: {allowed}") from error
+    if checked.mode is not None and not model.mode_commands:
+        raise OptionError(
+            f"thermometer {model.name}: option mode = {checked.mode!r}, but this module has no mode; leave it out"
+        )
+    return checked
+
+
+def asked_mode(model: Model, options: ThermometerOptions) -> Mode | None:
+    """The mode to switch the module to; None if it has no such switch."""
+    if not model.mode_commands:
+        return None
+    return "surface" if options.mode == "object" else "body"

@@ -1,0 +1,138 @@
+"""One attempt to go through: what a presence has brought so far, and when that is enough to decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from checkpoint.passes import Pass, Presented
+from checkpoint.policy_schema import Rule, TemperatureSettings
+from edge.clock import Moment
+from edge.facts import Part
+from edge.taking import Taking
+from edge.world import LaneSettings, World
+
+# A cable that slips and comes back within this time is not yet a missing thermometer.
+GRACE_MS: Final = 2000
+# People kept for a second look; more than ever come back within the time to do so.
+_MAX_RETESTS: Final = 500
+
+
+@dataclass(slots=True)
+class Attempt:
+    """`passage` and `presented_ms` from the first presentation on. `crowded`: passes of two people were shown."""
+
+    began_ms: int
+    taking: Taking
+    presented: Presented | None = None
+    payload: bytes = b""
+    passage: bytes | None = None
+    presented_ms: int = 0
+    crowded: bool = False
+
+    @property
+    def holder(self) -> Pass | None:
+        return self.presented.pass_ if self.presented else None
+
+    def is_other(self, presented: Presented) -> bool:
+        """A second good pass of somebody else in the same presence."""
+        mine = self.presented
+        if mine is None or mine.pass_ is None or presented.pass_ is None or not (mine.valid and presented.valid):
+            return False
+        return presented.pass_.pass_id != mine.pass_.pass_id
+
+    def present(self, payload: bytes, presented: Presented, passage: bytes, now: Moment, crowded: bool) -> None:
+        """Take a presentation. A later one replaces an earlier one only if that was refused or is the same pass."""
+        if self.passage is None:
+            self.passage, self.presented_ms = passage, now.mono_ms
+        self.crowded = self.crowded or crowded
+        if self.presented is None or not self.presented.valid or not crowded:
+            self.payload, self.presented = payload, presented
+
+
+@dataclass(frozen=True, slots=True)
+class Retest:
+    """An earlier passage of the same pass that ended with `measure again`."""
+
+    passage: bytes
+    age_ms: int
+    early: bool
+
+
+class Retests:
+    """Who is to come back for a second measurement."""
+
+    def __init__(self) -> None:
+        self._due: dict[bytes, tuple[bytes, int]] = {}
+
+    def remember(self, holder: Pass, passage: bytes, now_ms: int) -> None:
+        self._due[holder.pass_id] = (passage, now_ms)
+        if len(self._due) > _MAX_RETESTS:
+            self._due.pop(next(iter(self._due)))
+
+    def of(self, holder: Pass, now_ms: int, settings: TemperatureSettings) -> Retest | None:
+        """The passage that this one is a retest of, unless it is too long ago."""
+        due = self._due.get(holder.pass_id)
+        if due is None:
+            return None
+        passage, at_ms = due
+        age_ms = now_ms - at_ms
+        if age_ms > settings.retest_valid_s * 1000:
+            del self._due[holder.pass_id]
+            return None
+        return Retest(passage, age_ms, early=age_ms < settings.retest_after_s * 1000)
+
+    def done(self, holder: Pass) -> None:
+        self._due.pop(holder.pass_id, None)
+
+
+def rule_of(holder: Pass | None, settings: LaneSettings, world: World) -> Rule:
+    """The policy's rule for this holder at this lane now."""
+    level = world.policy.level_of(settings.grids)
+    return world.policy.rule_for(
+        level,
+        holder.pass_class if holder else None,
+        settings.where.direction,
+        world.attendance,
+        settings.where.lane_kind,
+    )
+
+
+def wanted_people(holder: Pass | None, rule: Rule) -> int:
+    """How many people are to be measured on this pass."""
+    return holder.party_size if holder and rule.party == "each" else 1
+
+
+def ready_to_decide(
+    attempt: Attempt,
+    settings: LaneSettings,
+    world: World,
+    down: dict[Part, tuple[str, int]],
+    assisted: bool,
+    now_ms: int,
+) -> bool:
+    """Enough is known, or waiting longer would not help."""
+    timeouts = world.policy.timeouts
+    factor = timeouts.assisted_factor if assisted else 1.0
+    if attempt.presented is None:
+        return now_ms - attempt.began_ms >= timeouts.presentation_s * factor * 1000
+    holder = attempt.holder
+    rule = rule_of(holder, settings, world)
+    refused = not attempt.presented.valid and rule.mode_of("pass") == "enforce"
+    if attempt.crowded or refused or rule.mode_of("temperature") == "off":
+        return True
+    if _will_not_measure(settings, down, now_ms):
+        return True
+    people = attempt.taking.people
+    if any(judged.result != "normal" for judged in people) or len(people) >= wanted_people(holder, rule):
+        return True
+    waited_ms = now_ms - attempt.presented_ms
+    shade_s = world.policy.temperature.shade_s if attempt.taking.in_shade else 0.0
+    return waited_ms >= (timeouts.measure_s * factor * wanted_people(holder, rule) + shade_s) * 1000
+
+
+def _will_not_measure(settings: LaneSettings, down: dict[Part, tuple[str, int]], now_ms: int) -> bool:
+    if not settings.has_thermometer:
+        return True
+    since = down.get("thermometer")
+    return since is not None and now_ms - since[1] >= GRACE_MS

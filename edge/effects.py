@@ -1,0 +1,44 @@
+"""What a lane wants done. The core carries effects out in order, and stops at a record that can't be committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from checkpoint.records import Kind, Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Append a record and wait until it is on disk. `urgent`: send a copy on the alarm topic at once."""
+
+    kind: Kind
+    payload: Payload
+    passage: bytes | None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBarrier:
+    """One pulse for this passage. Always stands behind the Commit that allows it."""
+
+    passage: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlarm:
+    """A condition of this lane that somebody must see; repeated raising changes nothing."""
+
+    name: str
+    device: str
+    detail: str
+    priority: Literal[1, 2, 3, 4]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAlarm:
+    name: str
+    device: str
+
+
+Effect = Commit | OpenBarrier | RaiseAlarm | ClearAlarm

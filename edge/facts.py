@@ -1,0 +1,103 @@
+"""What a lane is told. Every fact is a plain value with a lane; when it happened is passed beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from checkpoint.temperature import Measurement
+
+Part = Literal["camera", "thermometer", "board"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodesSeen:
+    """The codes in view right now, as bytes; empty when the last one left the view."""
+
+    payloads: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One valid frame of the thermometer."""
+
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """The presence sensor says that somebody stands in the lane, or no longer."""
+
+    occupied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """The beam behind the barrier was broken once."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssistPressed:
+    """Somebody needs more time (wheelchair button or guard's key)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartDown:
+    """A device of this lane stopped working; `reason` is a code of the reasons table."""
+
+    part: Part
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartUp:
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierMoved:
+    """What became of the pulse that was asked for `passage`. Not `ok`: it could not be sent."""
+
+    passage: bytes
+    ok: bool
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WayOutFreed:
+    """The rim has already opened: exit button or fire input."""
+
+    cause: Literal["exit_button", "fire"]
+    opened_mono_ms: int
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardDecided:
+    """An authenticated guard acts; `passage` in hex as the screen showed it, empty for whatever stands there."""
+
+    act: Literal["admit", "refuse", "open", "measured"]
+    passage: str
+    reason: str
+    by: str
+    object_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time went by."""
+
+
+Fact = (
+    CodesSeen
+    | Measured
+    | PresenceChanged
+    | Crossed
+    | AssistPressed
+    | PartDown
+    | PartUp
+    | BarrierMoved
+    | WayOutFreed
+    | GuardDecided
+    | Ticked
+)

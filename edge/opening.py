@@ -1,0 +1,71 @@
+"""An opened lane: counts who goes through, until the outcome is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from checkpoint.records import Outcome
+
+# After the last expected crossing: the time in which one more is a tailgater of this passage.
+SETTLE_MS: Final = 700
+
+By = Literal["verdict", "guard", "exit_button", "fire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The outcome of an opening; `reason` is empty when everything went as meant."""
+
+    outcome: Outcome
+    reason: str
+
+
+class Opening:
+    """One opening from the pulse to its outcome. `admitted` people may go through."""
+
+    def __init__(self, passage: bytes, by: By, admitted: int, now_ms: int, pulse_ms: int, wait_ms: int) -> None:
+        self.passage = passage
+        self.by = by
+        self.admitted = admitted
+        self.crossings = 0
+        self._opened_ms = now_ms
+        self._pulse_ms = pulse_ms
+        self._deadline_ms = now_ms + max(wait_ms, pulse_ms + SETTLE_MS)
+        self._crossed_ms = 0
+        self._failed = False
+
+    def moved(self, ok: bool) -> None:
+        self._failed = not ok
+
+    def crossed(self, now_ms: int) -> None:
+        self.crossings += 1
+        self._crossed_ms = now_ms
+
+    @property
+    def tailgated(self) -> bool:
+        return self.by == "verdict" and self.crossings > self.admitted
+
+    def ended(self, now_ms: int, beam_works: bool) -> Ended | None:
+        """The outcome once it is known, else None. Without a working beam nobody knows who went through."""
+        if self._failed:
+            return Ended("turned_back", "barrier_not_moved")
+        pulse_over_ms = self._opened_ms + self._pulse_ms + SETTLE_MS
+        if not beam_works:
+            return self._end("opened_unconfirmed") if now_ms >= pulse_over_ms else None
+        if self.crossings >= self.admitted and now_ms >= max(pulse_over_ms, self._crossed_ms + SETTLE_MS):
+            return self._end("passed")
+        if now_ms >= self._deadline_ms:
+            return self._end("passed" if self.crossings else "abandoned")
+        return None
+
+    def _end(self, unattended: Outcome) -> Ended:
+        if self.by == "guard":
+            return Ended("admitted_by_guard", "" if unattended == "passed" else unattended)
+        if self.by == "exit_button":
+            return Ended("egress", "")
+        if self.by == "fire":
+            return Ended("fire", "")
+        if self.tailgated:
+            return Ended(unattended, "tailgating")
+        return Ended(unattended, "party_incomplete" if 0 < self.crossings < self.admitted else "")

@@ -1,0 +1,57 @@
+"""Who stands in the lane: an interval to which codes and readings are bound, from a sensor or, weakly, from activity."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A beam flickers between two legs; only a longer gap means that somebody left.
+HOLD_MS: Final = 300
+# Without a sensor: this long without a code and without a target, and whoever was there has gone.
+QUIET_MS: Final = 2500
+
+
+class Presence:
+    """One lane's presence. `occupied` while somebody is there; `began_ms` when that began."""
+
+    def __init__(self, sensor: bool) -> None:
+        self.weak = not sensor
+        self.occupied = False
+        self.began_ms = 0
+        self._leaving_since_ms: int | None = None
+        self._active_ms = 0
+
+    def sensed(self, occupied: bool, now_ms: int) -> None:
+        """What the sensor says now."""
+        if occupied:
+            self._leaving_since_ms = None
+            self._begin(now_ms)
+        elif self.occupied and self._leaving_since_ms is None:
+            self._leaving_since_ms = now_ms
+
+    def active(self, now_ms: int) -> None:
+        """A code or a target is in view. Begins a presence only where no sensor says better."""
+        self._active_ms = now_ms
+        if self.weak:
+            self._begin(now_ms)
+
+    def ended(self, now_ms: int) -> bool:
+        """True once, when the interval is over."""
+        if not self.occupied or now_ms < self._ends_ms():
+            return False
+        self.occupied, self._leaving_since_ms = False, None
+        return True
+
+    def restart(self, now_ms: int) -> None:
+        """Whoever was admitted has gone through: what stands here now is somebody else."""
+        self.began_ms = now_ms
+        if self.weak:
+            self.occupied = False
+
+    def _begin(self, now_ms: int) -> None:
+        if not self.occupied:
+            self.occupied, self.began_ms = True, now_ms
+
+    def _ends_ms(self) -> int:
+        if self.weak:
+            return self._active_ms + QUIET_MS
+        return self._leaving_since_ms + HOLD_MS if self._leaving_since_ms is not None else 2**62

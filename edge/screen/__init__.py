@@ -1,0 +1,6 @@
+"""The guard's screen at the gate: one small page, fed by server-sent events."""
+
+from edge.screen.host import ScreenError
+from edge.screen.server import ScreenServer
+
+__all__ = ["ScreenError", "ScreenServer"]

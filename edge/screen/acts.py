@@ -1,0 +1,81 @@
+"""What a guard does at the page: checked for size, origin and PIN before the core hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from edge.screen.pin import PinDoor
+from edge.screen.shield import is_own_page
+from edge.status import GuardAct
+
+MOST_BYTES: Final = 1024
+
+_Code = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the page sends. `object_c` only with `measured`: a temperature that the guard took by hand."""
+
+    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist"]
+    lane: _Code
+    pin: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    passage: _Code = ""
+    reason: _Code = ""
+    object_c: Annotated[float, msgspec.Meta(ge=20, le=45)] | None = None
+
+    def to_act(self) -> GuardAct:
+        return GuardAct(act=self.act, lane=self.lane, passage=self.passage, reason=self.reason, object_c=self.object_c)
+
+
+class ActDesk:
+    """Takes acts one at a time, so that guesses can't be tried side by side."""
+
+    def __init__(self, act: Callable[[GuardAct], str], door: PinDoor | None, monotonic: Callable[[], float]) -> None:
+        self._act = act
+        self._door = door
+        self._monotonic = monotonic
+        self._turn = asyncio.Lock()
+
+    async def answer(self, request: Request) -> JSONResponse:
+        """200 `{"ok": true}`, or a refusal with its reason in both languages."""
+        if not is_own_page(request):
+            return _refusal(403, "来源不符", "not sent by this page")
+        if self._door is None:
+            return _refusal(403, "未设置值守口令，本屏只显示", "no guard PIN is configured: this screen only shows")
+        body = await _limited_body(request)
+        if body is None:
+            return _refusal(413, "请求过大", "request too large")
+        try:
+            form = msgspec.json.decode(body, type=ActForm)
+        except msgspec.DecodeError as why:
+            return _refusal(400, "请求无效", f"not an act: {why}")
+        async with self._turn:
+            return await self._take(form, self._door)
+
+    async def _take(self, form: ActForm, door: PinDoor) -> JSONResponse:
+        wait_s = door.wait_s(self._monotonic())
+        if wait_s > 0:
+            return _refusal(429, f"口令错误过多，请等 {wait_s:.0f} 秒", f"too many wrong PINs: wait {wait_s:.0f} s")
+        if not await asyncio.to_thread(door.check, form.pin, self._monotonic()):
+            return _refusal(403, "口令错误", "wrong PIN")
+        refused = await asyncio.to_thread(self._act, form.to_act())
+        return _refusal(409, refused, refused) if refused else JSONResponse({"ok": True})
+
+
+async def _limited_body(request: Request) -> bytes | None:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            return None
+    return body
+
+
+def _refusal(status: int, zh: str, en: str) -> JSONResponse:
+    return JSONResponse({"ok": False, "zh": zh, "en": en}, status_code=status)

@@ -1,0 +1,273 @@
+// The guard's page: places the texts of each event, draws the curtain, sounds, and sends what the guard does.
+"use strict";
+const STALE_MS = 3000, IDLE_RELOAD_MS = 4 * 3600e3, MUTE_MS = 60e3;
+const ACTS = [["admit", "人工放行", "Admit"], ["refuse", "不予放行", "Refuse"], ["measured", "录入体温", "Enter reading"], ["assist", "协助", "Assist"]];
+const $ = (id) => document.getElementById(id);
+const loadedAt = Date.now();
+let page = null, build = "", lastBeat = Date.now(), lastTick = Date.now(), chosen = "", muteUntil = 0;
+let act = "admit", why = "";
+const acknowledged = new Set();
+
+// ---- placing texts: always as text, never as markup
+function put(node, text) { if (node.textContent !== text) node.textContent = text; }
+function both(root, name, words) { put(root.querySelector("." + name), words.zh); put(root.querySelector("." + name + "-en"), words.en); }
+function icon(use, id) { if (use.getAttribute("href") !== id) use.setAttribute("href", id); }
+function make(tag, text, lang) {
+  const node = document.createElement(tag);
+  node.textContent = text;
+  if (lang) node.lang = lang;
+  return node;
+}
+function draw(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", "#" + name);
+  svg.append(use);
+  return svg;
+}
+// A list is made again only when its content changed, and never has more than 20 items.
+function list(node, items, row) {
+  const key = JSON.stringify(items);
+  if (node.dataset.key === key) return;
+  node.dataset.key = key;
+  node.replaceChildren(...items.slice(0, 20).map(row));
+}
+
+function step(item) {
+  const row = make("li", "");
+  row.dataset.tick = item.state;
+  const name = make("b", item.name.zh);
+  name.append(make("i", item.name.en, "en"));
+  row.append(draw("t-" + item.state), name, make("span", item.word.zh));
+  return row;
+}
+
+function showLane(node, lane) {
+  node.dataset.state = lane.state;
+  const many = page.lanes.length > 1;
+  node.classList.toggle("chosen", many && lane.id === chosen);
+  const waited = lane.since_s !== null && lane.state !== "wait" && lane.state !== "allow" ? " · " + Math.floor(lane.since_s / 60) + ":" + String(lane.since_s % 60).padStart(2, "0") : "";
+  put(node.querySelector(".title"), lane.title.zh + " " + lane.title.en + waited);
+  put(node.querySelector(".holder"), lane.holder.zh);
+  node.querySelector(".local").hidden = !(page.local && (lane.state === "allow" || lane.state === "deny"));
+  icon(node.querySelector(".icon use"), "#i-" + lane.state);
+  both(node, "word", lane.word);
+  both(node, "reason", lane.reason);
+  both(node, "todo", lane.todo);
+  for (const name of ["reason", "todo"]) node.querySelector("." + name).style.setProperty("--n", Math.max(6, lane[name].zh.length));
+  put(node.querySelector(".state .phone"), lane.state === "escalate" ? page.call.zh + " " + page.phone : "");
+  list(node.querySelector(".notes"), lane.notes, (note) => make("li", note.zh + " " + note.en));
+  list(node.querySelector(".steps"), lane.steps, step);
+  const reading = node.querySelector(".reading");
+  reading.hidden = !lane.reading;
+  if (lane.reading) {
+    put(reading.querySelector("b"), lane.reading.object_c);
+    const ambient = lane.reading.ambient_c ? " · 环境 " + lane.reading.ambient_c + " °C" : "";
+    put(reading.querySelector(".site"), lane.reading.site.zh + " " + lane.reading.site.en + ambient);
+  }
+  both(node, "prompt", lane.prompt);
+  icon(node.querySelector(".resident use"), "#p-" + lane.pictogram);
+}
+
+// A cell of the footer: two lines, coloured only when something is not normal.
+function cell(id, first, second, bad) {
+  put($(id).querySelector("b"), first);
+  put($(id).querySelector("i"), second);
+  $(id).classList.toggle("bad", bad);
+}
+
+function show() {
+  const root = $("lanes");
+  const ids = page.lanes.map((lane) => lane.id);
+  if (root.dataset.ids !== ids.join()) {
+    root.dataset.ids = ids.join();
+    root.replaceChildren(...ids.map(() => $("lane").content.firstElementChild.cloneNode(true)));
+    if (!ids.includes(chosen)) chosen = ids[0];
+  }
+  page.lanes.forEach((lane, at) => showLane(root.children[at], lane));
+  cell("gate", page.name.zh + " " + page.name.en, page.gate + " · " + page.grid, false);
+  cell("clock", page.clock.text.zh, page.date, page.clock.bad);
+  cell("link", page.link.text.zh, page.link.text.en, page.link.bad);
+  cell("policy", page.policy.text.zh, page.policy.text.en, page.policy.bad);
+  cell("attendance", page.attendance.zh, page.attendance.en, false);
+  list($("faults"), page.faults, (fault) => make("li", fault.zh + " " + fault.en));
+  $("alarm").hidden = page.recording;
+  put($("alarm"), page.recording ? "" : "未记录 — 自动放行已停 · NOT RECORDED: nothing opens by itself");
+  $("k1").disabled = $("k2").disabled = !page.acts;
+  $("k1").title = $("k2").title = page.acts ? "" : "未设置值守口令 no guard PIN configured";
+}
+
+// ---- the stream and the curtain
+function beat(event) {
+  const data = JSON.parse(event.data);
+  if (build && data.page.build !== build) return location.reload();
+  build = data.page.build;
+  const before = page;
+  page = data.page;
+  show();
+  sound(before);
+  lastBeat = Date.now(); // only now: a page that fails to show an event goes stale
+  put($("last"), "最后更新 Last update " + page.date + " " + page.clock.text.zh);
+  const body = document.body.classList;
+  const second = body.contains("beat-a");
+  body.toggle("beat-a", !second);
+  body.toggle("beat-b", second);
+  body.remove("stale");
+}
+
+// A timer that was suspended (a sleeping machine) must not show an old verdict as if it were new.
+function watch() {
+  const now = Date.now();
+  const slept = now - lastTick > STALE_MS || now < lastTick;
+  if (now - lastBeat > STALE_MS || slept) document.body.classList.add("stale");
+  if (slept) lastBeat = now - STALE_MS - 1;
+  lastTick = now;
+  if (document.body.classList.contains("stale")) closeSheets();
+  repeat(now);
+  const idle = page && page.lanes.every((lane) => lane.state === "wait") && $("sheet").hidden && $("call").hidden;
+  if (idle && now - loadedAt > IDLE_RELOAD_MS && !document.body.classList.contains("stale")) location.reload();
+}
+
+// ---- sounds: told apart by rhythm, not by pitch alone. Each pair is [start, length] in seconds.
+const RHYTHM = { allow: [[0, .12]], deny: [[0, .55], [.75, .55]], escalate: [[0, .16], [.26, .16], [.52, .16]], fault: [[0, .9]], curtain: [[0, .3], [.4, .3]] };
+const PITCH = { allow: 1046, deny: 262, escalate: 740, fault: 196, curtain: 523 };
+let audio = null, soundedAt = 0;
+function wake() { audio = audio || new AudioContext(); if (audio.state === "suspended") audio.resume().catch(() => {}); }
+function play(name) {
+  soundedAt = Date.now();
+  if (!audio || audio.state !== "running" || soundedAt < muteUntil) return;
+  for (const [start, length] of RHYTHM[name]) {
+    const tone = audio.createOscillator(), loud = audio.createGain();
+    tone.frequency.value = PITCH[name];
+    const from = audio.currentTime + start + .02;
+    loud.gain.setValueAtTime(0, from);
+    loud.gain.linearRampToValueAtTime(.35, from + .015);
+    loud.gain.setValueAtTime(.35, from + length - .02);
+    loud.gain.linearRampToValueAtTime(0, from + length);
+    tone.connect(loud).connect(audio.destination);
+    tone.start(from);
+    tone.stop(from + length + .02);
+  }
+}
+const caseOf = (lane) => lane.id + "/" + lane.passage;
+function sound(before) {
+  const was = new Map((before ? before.lanes : []).map((lane) => [lane.id, lane]));
+  for (const lane of page.lanes) {
+    const old = was.get(lane.id);
+    if (lane.state !== "escalate") acknowledged.delete(caseOf(lane));
+    if (lane.state !== "wait" && old && (old.state !== lane.state || old.passage !== lane.passage)) {
+      if (lane.state !== "fault") chosen = lane.id;
+      play(lane.state);
+    }
+  }
+}
+function repeat(now) {
+  if (!audio || audio.state !== "running") cell("sound", "声音未开", "touch to allow", true);
+  else cell("sound", "静音", now < muteUntil ? Math.ceil((muteUntil - now) / 1000) + " s" : "Mute 60 s", false);
+  $("k4").setAttribute("aria-pressed", String(now < muteUntil));
+  if (now - soundedAt < 3500) return;
+  if (document.body.classList.contains("stale")) play("curtain");
+  else if (page && page.lanes.some((lane) => lane.state === "escalate" && !acknowledged.has(caseOf(lane)))) play("escalate");
+}
+
+// ---- what the guard does
+function laneNow() { return page && page.lanes.find((lane) => lane.id === chosen); }
+function closeSheets() { $("sheet").hidden = $("call").hidden = true; $("pin").value = ""; $("lanes").inert = false; }
+function choices(node, items, picked, pick) {
+  node.replaceChildren(...items.map(([code, zh, en]) => {
+    const button = make("button", zh);
+    button.type = "button";
+    button.append(make("i", en, "en"));
+    button.setAttribute("aria-pressed", String(code === picked));
+    button.onclick = () => pick(code);
+    return button;
+  }));
+}
+function fillSheet() {
+  const byHand = act !== "acknowledge";
+  const lane = laneNow();
+  put($("sheet-title"), (byHand ? "人工处理 By hand" : "确认收到 Acknowledge") + " · " + lane.title.zh + (lane.holder.zh ? " · " + lane.holder.zh : ""));
+  $("acts").hidden = !byHand;
+  choices($("acts"), ACTS, act, (code) => { act = code; why = ""; fillSheet(); });
+  $("celsius").hidden = act !== "measured";
+  const reasons = { admit: page.reasons, refuse: page.refusals }[act] || [];
+  $("reasons").hidden = !reasons.length;
+  choices($("reasons"), reasons.map((r) => [r.code, r.words.zh, r.words.en]), why, (code) => { why = code; fillSheet(); $("pin").focus(); });
+}
+function openSheet(first) {
+  if (!page || !page.acts || !laneNow() || document.body.classList.contains("stale")) return;
+  closeSheets();
+  act = first;
+  why = "";
+  $("form").reset();
+  put($("refused"), "");
+  fillSheet();
+  $("sheet").hidden = false;
+  $("lanes").inert = true;
+  if (first === "acknowledge") $("pin").focus(); else $("acts").firstElementChild.focus();
+}
+function openCall() {
+  if (!page) return;
+  closeSheets();
+  put($("call-role"), page.call.zh + " " + page.call.en);
+  put($("call-phone"), page.phone);
+  put(document.querySelector(".place-code"), page.name.zh + " · " + page.gate + " · " + page.grid);
+  $("call").hidden = false;
+}
+function mute() { muteUntil = Date.now() < muteUntil ? 0 : Date.now() + MUTE_MS; }
+async function send(event) {
+  event.preventDefault();
+  const lane = laneNow(), form = { act, lane: lane.id, passage: lane.passage, reason: why, pin: $("pin").value };
+  if (!$("reasons").hidden && !why) return put($("refused"), "请选择原因 choose a reason");
+  if (act === "measured") {
+    form.object_c = $("form").elements.object_c.valueAsNumber;
+    if (!(form.object_c >= 30)) return put($("refused"), "请输入 30 至 43 °C enter 30 to 43 °C");
+  }
+  $("pin").value = "";
+  put($("refused"), "…");
+  const done = (ok, text) => { put($("refused"), text); if (ok) closeSheets(); };
+  try {
+    const answer = await fetch("/act", { method: "POST", headers: { "Content-Type": "application/json", "X-Guankou-Act": "1" }, body: JSON.stringify(form) });
+    const said = await answer.json();
+    if (said.ok) acknowledged.add(caseOf(lane));
+    done(said.ok, said.ok ? "" : said.zh + " " + said.en);
+  } catch { done(false, "未送达 not delivered"); }
+}
+
+// ---- keys
+function key(event) {
+  wake();
+  const typing = event.target instanceof HTMLInputElement;
+  if (event.key === "Escape") return closeSheets();
+  if (typing || !$("sheet").hidden || event.ctrlKey || event.altKey || event.metaKey) return;
+  const keys = { 1: () => openSheet("acknowledge"), 2: () => openSheet("admit"), 3: () => ($("call").hidden ? openCall() : closeSheets()), 4: mute, ArrowLeft: () => choose(-1), ArrowRight: () => choose(1) };
+  if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+}
+function choose(by) {
+  if (!page) return;
+  const ids = page.lanes.map((lane) => lane.id);
+  chosen = ids[(ids.indexOf(chosen) + by + ids.length) % ids.length];
+  show();
+}
+$("k1").onclick = () => openSheet("acknowledge");
+$("k2").onclick = () => openSheet("admit");
+$("k3").onclick = openCall;
+$("k4").onclick = mute;
+$("lanes").onclick = (event) => {
+  const at = [...$("lanes").children].findIndex((node) => node.contains(event.target));
+  if (at >= 0) { chosen = page.lanes[at].id; show(); }
+};
+for (const digit of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "⌫", "0"]) {
+  const button = make("button", digit);
+  button.type = "button";
+  button.onclick = () => { $("pin").value = digit === "⌫" ? $("pin").value.slice(0, -1) : $("pin").value + digit; };
+  $("pad").append(button);
+}
+for (const button of document.querySelectorAll("[data-close]")) button.onclick = closeSheets;
+$("form").onsubmit = send;
+addEventListener("keydown", key);
+addEventListener("pointerdown", wake);
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+wake();
+setInterval(watch, 250);
+new EventSource("/events").onmessage = beat;

@@ -1,0 +1,213 @@
+"""From a snapshot to what the page shows: every code turned into words here, so that the page only places texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge.screen import texts
+from edge.screen.texts import Words, reason_words, word
+from edge.status import FaultView, LaneView, Snapshot, Tick
+
+# An answer of the collector older than this means that the gate works by itself.
+OFFLINE_AFTER_S: Final = 60.0
+POLICY_ENDS_SOON_MS: Final = 3 * 86_400_000
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One check in policy order."""
+
+    state: str
+    name: Words
+    word: Words
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """The measured value, as text in °C, and where it was taken."""
+
+    object_c: str
+    ambient_c: str
+    site: Words
+
+
+class LanePage(msgspec.Struct, frozen=True):
+    """One lane as shown. `since_s`: how long it has been in this state, None when unknown."""
+
+    id: str
+    title: Words
+    state: str
+    word: Words
+    reason: Words
+    todo: Words
+    prompt: Words
+    pictogram: str
+    steps: tuple[Step, ...]
+    reading: Reading | None
+    holder: Words
+    passage: str
+    since_s: int | None
+    notes: tuple[Words, ...]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One item of the footer; it takes colour only when `bad`."""
+
+    text: Words
+    bad: bool
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One reason that a guard can choose."""
+
+    code: str
+    words: Words
+
+
+class GuardPage(msgspec.Struct, frozen=True):
+    """Everything on the guard's page at one moment. `acts`: whether a PIN is configured, so that acts are taken."""
+
+    build: str
+    gate: str
+    name: Words
+    grid: str
+    attendance: Words
+    clock: Line
+    date: str
+    lanes: tuple[LanePage, ...]
+    link: Line
+    local: bool
+    policy: Line
+    faults: tuple[Words, ...]
+    recording: bool
+    call: Words
+    phone: str
+    acts: bool
+    reasons: tuple[Choice, ...]
+    refusals: tuple[Choice, ...]
+
+
+_ADMITTING: Final = tuple(Choice(code, words) for code, words in texts.ADMITTING.items())
+_REFUSING: Final = tuple(Choice(code, words) for code, words in texts.REFUSING.items())
+
+
+def guard_page(snapshot: Snapshot, build: str, acts: bool) -> GuardPage:
+    """The page of a snapshot. Unknown codes are shown as they are: they come from this gate's own code, never from a pass."""
+    here = datetime.fromtimestamp(snapshot.at_ms / 1000, UTC).astimezone(ZoneInfo(snapshot.timezone))
+    return GuardPage(
+        build=build,
+        gate=snapshot.gate,
+        name=Words(snapshot.name_zh, snapshot.name_en),
+        grid=snapshot.grid_path,
+        attendance=word(texts.ATTENDANCE, snapshot.attendance),
+        clock=_clock(snapshot, here),
+        date=f"{here:%Y-%m-%d}",
+        lanes=tuple(_lane(lane, snapshot.mono_ms) for lane in snapshot.lanes),
+        link=_link(snapshot),
+        local=_is_offline(snapshot),
+        policy=_policy(snapshot),
+        faults=tuple(_fault(fault, snapshot.at_ms) for fault in snapshot.faults),
+        recording=snapshot.recording,
+        call=Words(snapshot.call_role_zh, snapshot.call_role_en),
+        phone=snapshot.call_phone,
+        acts=acts,
+        reasons=_ADMITTING,
+        refusals=_REFUSING,
+    )
+
+
+def _lane(lane: LaneView, mono_ms: int) -> LanePage:
+    happened, todo = reason_words(lane.reason)
+    prompt, _ = reason_words(lane.prompt)
+    return LanePage(
+        id=lane.name,
+        title=_title(lane),
+        state=lane.state,
+        word=_word(lane),
+        reason=happened,
+        todo=todo,
+        prompt=prompt,
+        pictogram=texts.PICTOGRAMS.get(lane.prompt, "hold"),
+        steps=tuple(_step(tick) for tick in lane.ticks),
+        reading=_reading(lane),
+        holder=_holder(lane),
+        passage=lane.passage,
+        since_s=max(0, mono_ms - lane.since_mono_ms) // 1000 if mono_ms and lane.since_mono_ms else None,
+        notes=tuple(reason_words(note)[0] for note in lane.notes),
+    )
+
+
+def _title(lane: LaneView) -> Words:
+    direction, kind = word(texts.DIRECTIONS, lane.direction), word(texts.KINDS, lane.kind)
+    return Words(f"{direction.zh} · {kind.zh}", f"{direction.en} · {kind.en}")
+
+
+def _word(lane: LaneView) -> Words:
+    """The word of the state; while a passage is under way nobody is told to scan again."""
+    begun = any(tick.state in ("done", "failed", "warned") for tick in lane.ticks)
+    return texts.CHECKING if lane.state == "wait" and begun else word(texts.STATES, lane.state)
+
+
+def _step(tick: Tick) -> Step:
+    return Step(tick.state, word(texts.CHECKS, tick.check), word(texts.TICKS, tick.state))
+
+
+def _reading(lane: LaneView) -> Reading | None:
+    if lane.object_c is None:
+        return None
+    ambient = "" if lane.ambient_c is None else f"{lane.ambient_c:.1f}"
+    return Reading(f"{lane.object_c:.1f}", ambient, word(texts.BODY_SITES, lane.body_site))
+
+
+def _holder(lane: LaneView) -> Words:
+    """Class, tail of the pass and party: never a name, never a number of a document."""
+    if not lane.pass_class and not lane.tail:
+        return Words()
+    kind = word(texts.CLASSES, lane.pass_class)
+    tail = f" …{lane.tail}" if lane.tail else ""
+    zh, en = f"{kind.zh}{tail}", f"{kind.en}{tail}"
+    if lane.party_size > 1:
+        zh, en = (
+            f"{zh} · {lane.party_size} 人, 已过 {lane.party_passed}",
+            f"{en} · party of {lane.party_size}, {lane.party_passed} through",
+        )
+    return Words(zh, en)
+
+
+def _is_offline(snapshot: Snapshot) -> bool:
+    return snapshot.link_age_s is None or snapshot.link_age_s > OFFLINE_AFTER_S
+
+
+def _link(snapshot: Snapshot) -> Line:
+    waiting_zh = f", 待传 {snapshot.outbox_depth}" if snapshot.outbox_depth else ""
+    waiting_en = f", {snapshot.outbox_depth} waiting" if snapshot.outbox_depth else ""
+    if snapshot.link_age_s is None:
+        return Line(Words(f"尚未连接{waiting_zh}", f"never connected{waiting_en}"), True)
+    old = texts.age(snapshot.link_age_s)
+    if _is_offline(snapshot):
+        return Line(Words(f"离线 {old.zh}{waiting_zh}", f"offline {old.en}{waiting_en}"), True)
+    return Line(Words(f"上报 {old.zh}前{waiting_zh}", f"reported {old.en} ago{waiting_en}"), False)
+
+
+def _policy(snapshot: Snapshot) -> Line:
+    name = f"{snapshot.policy} v{snapshot.policy_version}"
+    if snapshot.policy_until_ms is None:
+        return Line(Words(f"策略 {name}", f"policy {name}"), False)
+    until = datetime.fromtimestamp(snapshot.policy_until_ms / 1000, UTC).astimezone(ZoneInfo(snapshot.timezone))
+    soon = snapshot.policy_until_ms - snapshot.at_ms < POLICY_ENDS_SOON_MS
+    return Line(Words(f"策略 {name} 至 {until:%m-%d}", f"policy {name} to {until:%m-%d}"), soon)
+
+
+def _clock(snapshot: Snapshot, here: datetime) -> Line:
+    time = f"{here:%H:%M:%S}"
+    if snapshot.clock_trusted:
+        return Line(Words(time, time), False)
+    return Line(Words(f"{time} 时钟未校准", f"{time} clock not trusted"), True)
+
+
+def _fault(fault: FaultView, at_ms: int) -> Words:
+    happened, _ = reason_words(fault.name)
+    old = texts.age((at_ms - fault.since_ms) / 1000)
+    return Words(f"{happened.zh} {fault.device} {old.zh}", f"{happened.en} {fault.device} {old.en}")

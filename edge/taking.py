@@ -1,0 +1,97 @@
+"""Taking one person's temperature (or a party's, one after another): first site, second site if asked for, result."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from checkpoint.policy_schema import Site, TemperatureSettings
+from checkpoint.temperature import Judged, Measurement, TemperatureJudge, judge_window, second_site
+
+# From the first site to the second: without the target leaving in between, wait this long for the arm to come up.
+_CHANGE_MS: Final = 1500
+
+
+class Taking:
+    """Fed with measurements of one presence; `people` holds one result for each person measured to the end."""
+
+    def __init__(self, judge: TemperatureJudge, settings: TemperatureSettings) -> None:
+        self._judge = judge
+        self._settings = settings
+        self._window: deque[Measurement] = deque()
+        self._first: Judged | None = None
+        self._site: Site | None = None
+        self._not_before_ms = 0
+        # After a result the target must leave once, so that one forehead is not two people.
+        self._wait_for_gap = False
+        self.people: list[Judged] = []
+        self.unstable = False
+        self.last: Measurement | None = None
+
+    @property
+    def prompt_site(self) -> Site:
+        """Where the screen asks the person to be measured now."""
+        ambient_c = self.last.ambient_c if self.last else None
+        return self._site or self._judge.first_site(ambient_c)
+
+    @property
+    def wants_second(self) -> bool:
+        return self._first is not None
+
+    @property
+    def in_shade(self) -> bool:
+        """The second site waits until skin that the sun has heated has cooled."""
+        return self._first is not None and self._first.second_after_ms > self._first.at_ms
+
+    @property
+    def pending_high(self) -> Judged | None:
+        """A high first reading that nobody has confirmed or cleared yet."""
+        return self._first
+
+    def feed(self, measurement: Measurement, at_ms: int) -> None:
+        """Take one frame. `at_ms` is the wall time for the lane's level."""
+        self.last = measurement
+        if not _target(measurement, self._settings):
+            self._window.clear()
+            self._wait_for_gap = False
+            self._not_before_ms = min(self._not_before_ms, measurement.mono_ms)
+            return
+        if self._wait_for_gap or measurement.mono_ms < self._not_before_ms:
+            return
+        self._window.append(measurement)
+        oldest_ms = measurement.mono_ms - round(self._settings.window_s * 1000)
+        while self._window[0].mono_ms < oldest_ms:
+            self._window.popleft()
+        self._judge_window(at_ms)
+
+    def _judge_window(self, at_ms: int) -> None:
+        window = judge_window(list(self._window), self._settings)
+        self.unstable = window.kind == "unstable"
+        if window.kind != "value":
+            return
+        self._window.clear()
+        if self._first is None:
+            site = self._judge.first_site(window.ambient_c)
+            judged = self._judge.first(window, site, at_ms)
+            self._judge.keep(judged)
+            if judged.wants_second:
+                self._ask_second(judged, site)
+                return
+        else:
+            judged = self._judge.second(self._first, window, self._site or "wrist", at_ms)
+        self._finish(judged)
+
+    def _ask_second(self, judged: Judged, site: Site) -> None:
+        self._first, self._site = judged, second_site(site)
+        shade_ms = max(0, judged.second_after_ms - judged.at_ms)
+        self._not_before_ms = (self.last.mono_ms if self.last else 0) + max(_CHANGE_MS, shade_ms)
+
+    def _finish(self, judged: Judged) -> None:
+        self.people.append(judged)
+        self._first, self._site, self._wait_for_gap = None, None, True
+
+
+def _target(measurement: Measurement, settings: TemperatureSettings) -> bool:
+    """Somebody is in front of the sensor: the value that is judged lies where people's skin can be."""
+    value_c = measurement.body_c if measurement.object_c is None else measurement.object_c
+    return value_c is not None and settings.plausible_min_c <= value_c <= settings.plausible_max_c

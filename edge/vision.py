@@ -1,0 +1,218 @@
+"""The gate's side of vision: keeps one vision process per lane running and posts what it says. No OpenCV in here."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from drivers.camera.options import check_options
+from edge.vision_messages import Alive, MessageError, MessageReader, Start, VisionBack, VisionDied, frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.vision_messages import Message
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_SILENCE_MS: Final = 3000
+# Loading OpenCV from an SD card takes its time.
+_FIRST_SILENCE_MS: Final = 15000
+_POLL_S: Final = 0.1
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 1.0
+_STOP_S: Final = 1.0
+_COMPLAINT_BYTES: Final = 2000
+DEFAULT_MEMORY_MIB: Final = 1536
+# One thread in every native library, and one memory arena: the process must stay small beside the gate.
+_ENVIRONMENT: Final = {
+    "MALLOC_ARENA_MAX": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENCV_LOG_LEVEL": "ERROR",
+    "OPENCV_FFMPEG_LOGLEVEL": "16",
+}
+
+
+class CameraChoice(NamedTuple):
+    """A camera driver by name, and its options."""
+
+    driver: str
+    options: Mapping[str, object]
+
+
+class Vision:
+    """The vision process of one lane, watched by one thread.
+
+    `post` is called from that thread with Seen, CameraFault, CameraOk, VisionDied and VisionBack; it must not block for
+    long, for the watchdog waits with it. Raises OptionError at once if the camera's options are wrong.
+    """
+
+    def __init__(
+        self,
+        lane: str,
+        camera: CameraChoice,
+        post: Callable[[object], None],
+        mono_ms: Callable[[], int],
+        memory_mib: int = DEFAULT_MEMORY_MIB,
+    ) -> None:
+        check_options(camera.driver, camera.options)
+        self._start_message = Start(lane, camera.driver, dict(camera.options), memory_mib)
+        self._lane = lane
+        self._post = post
+        self._mono_ms = mono_ms
+        self._stop = threading.Event()
+        self._said_dead = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, name=f"vision {lane}", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The process as it is now; None between two."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def start(self) -> None:
+        """Start the process. Returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the process and the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while not self._stop.is_set():
+            was_back, why = self._live_once()
+            if self._stop.is_set():
+                return
+            if not self._said_dead:
+                self._said_dead = True
+                self._post(VisionDied(self._lane, why))
+            # A process that never came up is tried again ever slower, but always within a second or so.
+            pause_s = _FIRST_PAUSE_S if was_back else min(2 * pause_s, _LONGEST_PAUSE_S)
+            self._stop.wait(pause_s)
+
+    def _live_once(self) -> tuple[bool, str]:
+        """One process from start to end: whether it got to work, and why it ended."""
+        try:
+            process = self._process = _spawn(frame(self._start_message))
+        except OSError as fault:
+            return False, f"cannot be started: {fault}"
+        session = _Session(process, self._pass_on, self._mono_ms)
+        try:
+            why = session.run_until(self._stop)
+        finally:
+            self._process = None
+            _end(process)
+        return session.worked, f"{why} (exit {process.returncode}) {session.complaint}".strip()
+
+    def _pass_on(self, message: Message) -> None:
+        if isinstance(message, Alive):
+            return
+        if self._said_dead:
+            self._said_dead = False
+            self._post(VisionBack(self._lane))
+        self._post(message)
+
+
+class _Session:
+    """The pipes of one process: its messages, its complaints, and the watchdog."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], on_message: Callable[[Message], None], mono_ms: Callable[[], int]
+    ) -> None:
+        self._process = process
+        self._on_message = on_message
+        self._mono_ms = mono_ms
+        self._reader = MessageReader()
+        self._complaint = b""
+        self._heard_ms = mono_ms()
+        self._count = 0
+
+    @property
+    def worked(self) -> bool:
+        """Whether it got beyond loading its libraries: the first message comes before that."""
+        return self._count > 1
+
+    @property
+    def complaint(self) -> str:
+        """The last line it wrote to its standard error."""
+        lines = self._complaint.decode(errors="replace").split("\n")
+        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+
+    def run_until(self, stop: threading.Event) -> str:
+        """Pass messages on until the process ends, hangs, talks nonsense or shall stop; says which."""
+        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101 - both are pipes.
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ, self._hear)
+            selector.register(self._process.stderr, selectors.EVENT_READ, self._note)
+            while not stop.is_set():
+                for key, _ in selector.select(_POLL_S):
+                    try:
+                        ended = key.data(os.read(key.fd, 65536))
+                    except MessageError as fault:
+                        return f"talked nonsense: {fault}"
+                    if ended:
+                        selector.unregister(key.fileobj)
+                if len(selector.get_map()) < 2:
+                    self._note(_rest(self._process.stderr.fileno()))
+                    return "ended"
+                if self._mono_ms() - self._heard_ms > (_SILENCE_MS if self.worked else _FIRST_SILENCE_MS):
+                    return "hung"
+        return "stopped"
+
+    def _hear(self, data: bytes) -> bool:
+        for message in self._reader.feed(data):
+            self._count += 1
+            self._on_message(message)
+        # Taken after the messages are passed on: time that the gate itself took is no silence.
+        self._heard_ms = self._mono_ms()
+        return not data
+
+    def _note(self, data: bytes) -> bool:
+        self._complaint = (self._complaint + data)[-_COMPLAINT_BYTES:]
+        return not data
+
+
+def _spawn(first: bytes) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": str(_ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge.vision_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        bufsize=0,
+    )
+    assert process.stdin is not None  # noqa: S101 - it is a pipe.
+    process.stdin.write(first)
+    return process
+
+
+def _rest(descriptor: int) -> bytes:
+    os.set_blocking(descriptor, False)
+    try:
+        return os.read(descriptor, 65536)
+    except BlockingIOError:
+        return b""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask by closing its input, then kill. Whatever hangs in native code does not listen."""
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101
+    process.stdin.close()
+    if process.poll() is None:
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    process.stdout.close()
+    process.stderr.close()

@@ -1,0 +1,66 @@
+"""The bytes of the wire are a promise: what was written once is written and read the same for ever."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from checkpoint import documents, records, wire
+from checkpoint.formats import read_pass
+from checkpoint.trust import TrustList
+from tests.golden import samples
+
+PUBLIC = samples.GATE_KEY.public_key()
+
+
+def golden(name: str) -> dict[str, str]:
+    stored: dict[str, str] = json.loads((samples.FOLDER / f"{name}.json").read_text())
+    return stored
+
+
+@pytest.mark.parametrize("name", ["records", "wire", "documents", "passes"])
+def test_everything_that_travels_is_written_as_it_always_was(name: str) -> None:
+    assert samples.encoded()[name] == golden(name)
+
+
+@pytest.mark.parametrize("kind", samples.PAYLOADS)
+def test_stored_payloads_of_every_kind_are_still_read(kind: str) -> None:
+    stored = bytes.fromhex(golden("records")[f"payload {kind}"])
+    assert records.decode_payload(kind, stored) == samples.PAYLOADS[kind]
+
+
+def test_every_kind_of_record_has_golden_bytes() -> None:
+    assert set(samples.PAYLOADS) == set(records.PAYLOADS)
+
+
+def test_a_stored_header_is_still_read_and_still_has_its_head() -> None:
+    raw = bytes.fromhex(golden("records")["header"])
+    assert records.decode_header(raw).kind == "verdict"
+    assert records.head_of(raw).hex() == golden("records")["head"]
+
+
+def test_stored_messages_are_still_read() -> None:
+    stored = {name: wire.compress(bytes.fromhex(text)) for name, text in golden("wire").items()}
+    assert wire.unpack_batch(stored["batch"]) == samples.BATCH
+    assert wire.unpack_hello(stored["hello"], PUBLIC) == samples.HELLO
+    assert wire.unpack_alarm(stored["alarm copy"], PUBLIC) == samples.ALARM
+    collector = samples.COLLECTOR_KEY.public_key()
+    keys = {wire.cose.key_id(wire.cose.public_bytes(collector)): collector}
+    assert wire.unpack_answer(stored["answer"], keys) == samples.ANSWER
+    assert wire.verify_head(bytes.fromhex(golden("wire")["signed head"]), PUBLIC) == samples.SIGNED_HEAD
+
+
+def test_stored_documents_are_still_read() -> None:
+    stored = {name: wire.compress(bytes.fromhex(text)) for name, text in golden("documents").items()}
+    root = documents.KeyList(samples.ROOT_KEY.public_key().public_bytes_raw())
+    keys = root.with_keys(documents.read_document(stored["keys"], root, samples.AT_S))
+    assert documents.read_document(stored["policy"], keys, samples.AT_S) == samples.POLICY
+    assert documents.read_trust_file(stored["trust"], root.root).trust.entries == (samples.ISSUER,)
+
+
+def test_a_stored_pass_is_still_a_pass() -> None:
+    presented = read_pass(golden("passes")["resident"].encode(), TrustList([samples.ISSUER]), samples.AT_S)
+    assert presented.reason == "pass_valid"
+    assert presented.pass_ is not None
+    assert presented.pass_.travel == samples.CLAIMS.travel
