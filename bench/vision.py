@@ -28,11 +28,11 @@ _STEP_PX = 9
 def _entrance(seed: int) -> NDArray[np.float32]:
     """A textured background wider than the frame: soft light, a tiled floor, door edges."""
     rng = np.random.default_rng(seed)
-    soft = cv2.GaussianBlur(rng.normal(0, 1, (_HEIGHT, 2 * _WIDTH)).astype(np.float32), (0, 0), 25)
-    soft = soft / float(np.abs(soft).max()) * 60 + 125
+    blurred = np.asarray(cv2.GaussianBlur(rng.normal(0, 1, (_HEIGHT, 2 * _WIDTH)), (0, 0), 25))
+    soft: NDArray[np.float32] = (blurred / np.abs(blurred).max() * 60 + 125).astype(np.float32)
     for _ in range(160):
         x, y = int(rng.integers(0, 2 * _WIDTH)), int(rng.integers(0, _HEIGHT))
-        size, level = rng.integers(10, 120, 2), float(rng.normal(0, 35))
+        size, level = rng.integers(10, 120, 2), np.float32(rng.normal(0, 35))
         soft[y : y + int(size[1]), x : x + int(size[0])] += level
     return soft
 

@@ -13,10 +13,14 @@ FIGURE_VERDICT: Final = "verdict"
 FIGURE_OUTCOME: Final = "outcome"
 UNDATED: Final = (("undated", 0),)
 _QUARTER_MS: Final = 15 * 60 * 1000
+# A moment before 1970 or after 2200 is no date: such records are counted as undated.
+_LAST_MS: Final = 7_258_118_400_000
+_KNOWN: Final = 100_000
 
 
 def leaf_key(header: Header, payload: Payload) -> Dimension | None:
-    """(grid, site, direction, lane kind, pass class, figure, value, reason), or None for a record that is not counted."""
+    """(grid, site, direction, lane kind, pass class, figure, value, reason); None for a record that is not counted."""
+    value: str
     if isinstance(payload, Verdict):
         figure, value = FIGURE_VERDICT, payload.verdict
     elif isinstance(payload, OutcomeOf):
@@ -37,16 +41,15 @@ class Buckets:
 
     def of(self, at_ms: int | None, zone: str) -> tuple[tuple[str, int], ...]:
         """(kind, start) of the buckets of a moment; None, an unknown moment, is `undated`."""
-        if at_ms is None:
+        if at_ms is None or not 0 <= at_ms < _LAST_MS:
             return UNDATED
         # Every zone's offset is a multiple of a quarter of an hour, so one look-up serves a whole quarter.
         quarter = at_ms // _QUARTER_MS
         found = self._known.get((zone, quarter))
         if found is None:
-            if len(self._known) > 100_000:
+            if len(self._known) > _KNOWN:
                 self._known.clear()
-            moment = at_ms if quarter * _QUARTER_MS >= 0 else 0
-            found = (("hour", hour_start_ms(moment, zone)), ("day", day_start_ms(moment, zone)))
+            found = (("hour", hour_start_ms(at_ms, zone)), ("day", day_start_ms(at_ms, zone)))
             self._known[zone, quarter] = found
         return found
 

@@ -117,5 +117,3 @@ class Counting:
 
     def _zone_of(self, dim: int) -> str:
         return self._registry.zone_of(self._store.dimension_of(dim)[1])
-
-

@@ -11,15 +11,15 @@ from central.registry import Registry
 
 
 class Completeness(msgspec.Struct, frozen=True):
-    """How much of a sum is in: gates whose records are all here through `complete_to_ms` (None before any word of one)."""
+    """How much of a sum is in: gates whose records are all here through `complete_to_ms`, the last full hour."""
 
     gates_complete: int
     gates_expected: int
-    complete_to_ms: int | None
+    complete_to_ms: int
 
 
 class NodeView(msgspec.Struct, frozen=True):
-    """One node of the tree with today's counts. `grid` is the grid id at a leaf and empty above; `depth` 0 is a city."""
+    """One node of the tree with today's counts. `grid`: the grid id at a leaf, empty above; `depth` 0 is a city."""
 
     path: str
     grid: str
@@ -42,7 +42,7 @@ class TreeView(msgspec.Struct, frozen=True):
 
 
 class GateView(msgspec.Struct, frozen=True):
-    """One gate. `link_age_s` is the age of its last signed heartbeat, None before the first; `backlog` its unsent records."""
+    """One gate. `link_age_s`: age of its last signed heartbeat, None before the first; `backlog`: its unsent records."""
 
     gate: str
     grid: str
@@ -63,7 +63,7 @@ class GateView(msgspec.Struct, frozen=True):
 
 
 class AlarmView(msgspec.Struct, frozen=True):
-    """One open case. `name` is a code of the reasons table; `priority` 1 (highest) to 4; `number` 0 = raised by the collector."""
+    """One open case. `name` is a code of the reasons table or of the collector's own findings; `priority` 1 to 4."""
 
     case: str
     gate: str
@@ -109,5 +109,5 @@ class Board:
         raise NotImplementedError
 
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]:
-        """The last `count` hour buckets of a node (all for an empty path), oldest first; empty hours are there with no counts."""
+        """The last `count` hours of a node (of all for an empty path), oldest first; hours without counts are there too."""
         raise NotImplementedError

@@ -22,7 +22,7 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """The two sums in degrees Celsius, and whether one has passed the limit. An alarm stays until the device is checked."""
+    """The two sums in degrees Celsius; `alarmed` once one has passed the limit, until the device is checked."""
 
     up: float = 0.0
     down: float = 0.0

@@ -26,7 +26,7 @@ KEPT_READINGS: Final = 900
 
 
 class LevelNow(msgspec.Struct, frozen=True):
-    """The level a reading is judged against: running median, its spread, how many readings, and whether from the last hour."""
+    """What a reading is judged against: running median, its spread, of how many readings, of the last hour or not."""
 
     stream: str
     level_c: float
@@ -43,11 +43,15 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """One stream's readings in order of arrival, the frozen reference once there is one, and the drift sums."""
+    """One stream's readings in order of arrival, the frozen reference once there is one, and the drift sums.
+
+    `meaningless_since_ms`: since when (ms UTC) these readings have said nothing about fever; None while they do.
+    """
 
     kept: tuple[Kept, ...] = ()
     reference: Reference | None = None
     drift: Drift = Drift()
+    meaningless_since_ms: int | None = None
 
 
 class LevelState(msgspec.Struct, frozen=True):
@@ -83,7 +87,7 @@ class LaneLevel:
         state: LevelState | None = None,
         commissioned: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        """`commissioned`: what about 30 people measured here when the lane was set up, by `site/mode`, degrees Celsius."""
+        """`commissioned`: what about 30 people measured here at first, by `site/mode`, degrees Celsius."""
         self._settings = settings
         self._commissioned = dict(commissioned)
         self._streams = dict(state.streams) if state else {}
@@ -111,7 +115,10 @@ class LaneLevel:
         level = _followed(middle, known.reference, self._settings)
         return LevelNow(stream, round(level, 3), round(mad, 3), len(values), is_recent)
 
-    def add(self, stream: str, value_c: float, at_ms: int) -> None:
+    def meaningless_since_ms(self, stream: str) -> int | None:
+        return self._streams.get(stream, Stream()).meaningless_since_ms
+
+    def add(self, stream: str, value_c: float, at_ms: int, meaningless_since_ms: int | None = None) -> None:
         """Takes one valid first reading, accepted or not, after it was judged."""
         known = self._streams.get(stream, Stream())
         kept = (*known.kept, Kept(at_ms, value_c))[-KEPT_READINGS:]
@@ -120,7 +127,7 @@ class LaneLevel:
             sums = drift.watch(sums, reference, value_c, self._settings)
         elif len(kept) >= self._settings.reference_readings:
             reference = drift.freeze([reading.value_c for reading in kept])
-        self._streams[stream] = Stream(kept, reference, sums)
+        self._streams[stream] = Stream(kept, reference, sums, meaningless_since_ms)
 
     def expected_c(self, site: Site, mode: str) -> float:
         """Where this lane's people read at commissioning; before that, what the policy expects."""
@@ -145,4 +152,4 @@ class LaneLevel:
     def device_checked(self) -> None:
         """Somebody held the device against a reference target and it was right: the sums start again."""
         for name, known in self._streams.items():
-            self._streams[name] = Stream(known.kept, known.reference, Drift())
+            self._streams[name] = msgspec.structs.replace(known, drift=Drift())

@@ -1,18 +1,38 @@
-"""The policy, read from its TOML: errors name table, key, value, bound and remedy; what it doesn't say is never guessed."""
+"""The policy, read from its TOML: errors name table, key, value, bound and remedy."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
-from checkpoint.policy_schema import HEALTH_CHECKS, FailTable, Policy, Rule, TemperatureSettings
+from checkpoint.passes import PassClass
+from checkpoint.policy_schema import (
+    HEALTH_CHECKS,
+    Attendance,
+    CheckName,
+    FailTable,
+    Mode,
+    Policy,
+    Rule,
+    TemperatureSettings,
+    ZoneLevel,
+)
+from checkpoint.records import Direction, LaneKind
 
 MAX_POLICY_BYTES: Final = 64 * 1024
-_PLACE = re.compile(r"\s+- at `(?P<path>[^`]+)`$")
+_PLACE = re.compile(r"\s+- at (`key` in )?`(?P<path>[^`]+)`$")
+# Words that a key may have, by the last name of its path: msgspec's message does not list them.
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "level": get_args(ZoneLevel), "zone_level": get_args(ZoneLevel), "zones": get_args(ZoneLevel),
+    "checks": get_args(CheckName), "modes": (*get_args(CheckName), "=", *get_args(Mode)),
+    "class": get_args(PassClass), "attendance": get_args(Attendance), "direction": get_args(Direction),
+    "lane_kind": get_args(LaneKind), "party": ("each", "holder"),
+    "residents": ("allow", "escalate", "deny"), "others": ("escalate", "deny"),
+}  # fmt: skip
 _REMEDY: Final = "correct the policy file; docs/policy.md lists every key with its bounds"
 
 
@@ -44,3 +64,96 @@ def parse_policy(text: bytes) -> Policy:
 def in_force(policies: Iterable[Policy], now_s: float) -> Policy | None:
     """The first of `policies` whose time it is. Give the narrowest scope first and the everyday policy last."""
     return next((policy for policy in policies if policy.in_force_at(now_s)), None)
+
+
+def _explain(message: str, tables: dict[str, Any]) -> str:
+    """msgspec's message as: table, key, value, bound, remedy."""
+    found = _PLACE.search(message)
+    bound = message[: found.start()] if found else message
+    bound = f"{bound[:1].lower()}{bound[1:]}"
+    path = found["path"].removeprefix("$").removeprefix(".") if found else ""
+    if not path:
+        return f"policy header: {bound}: {_REMEDY}"
+    words = _WORDS.get(_names(path)[-1]) if "enum" in bound else None
+    choice = f", choose from {' '.join(words)}" if words else ""
+    return f"policy: {path} = {_value_at(tables, path)}: {bound}{choice}: {_REMEDY}"
+
+
+def _names(path: str) -> list[str]:
+    return re.findall(r"[a-z_]+", path)
+
+
+def _value_at(tables: dict[str, Any], path: str) -> str:
+    """The value that a path of msgspec names, cut to a length that fits a line."""
+    value: Any = tables
+    for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        try:
+            value = value[int(number)] if number else value[name]
+        except (KeyError, IndexError, TypeError):
+            return "(see there)"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _refuse(place: str, value: object, bound: str, remedy: str) -> None:
+    raise PolicyError(f"policy: {place} = {value}: {bound}: {remedy}")
+
+
+def _check_header(policy: Policy) -> None:
+    if policy.valid_until is None:
+        asked = {check for rule in policy.rules for check in rule.checks if rule.mode_of(check) != "off"}
+        if health := sorted(asked & HEALTH_CHECKS):
+            _refuse("valid_until", "(missing)", f"a policy that checks {', '.join(health)} must end", "add valid_until")
+    elif policy.valid_until <= policy.valid_from:
+        _refuse("valid_until", policy.valid_until.isoformat(), "must be after valid_from", "correct one of the two")
+
+
+def _check_rules(rules: tuple[Rule, ...]) -> None:
+    for rule in rules:
+        _check_rule(rule)
+    if not rules[-1].matches_all:
+        _refuse(
+            "the last rule", repr(rules[-1].name), "must match everything, so that nobody is without a rule",
+            "add a last [[rule]] with name and checks alone",
+        )  # fmt: skip
+
+
+def _check_rule(rule: Rule) -> None:
+    place = f"rule {rule.name!r}"
+    if len(set(rule.checks)) != len(rule.checks):
+        _refuse(f"{place}.checks", rule.checks, "names a check twice", "name each once")
+    if stray := sorted(set(rule.modes) - set(rule.checks)):
+        _refuse(f"{place}.modes", stray, "is not among the rule's checks", "add it to checks or take the mode out")
+    pass_mode = rule.mode_of("pass")
+    if rule.direction != "out" and "pass" in rule.checks and pass_mode not in ("enforce", "off"):
+        _refuse(
+            f"{place}.modes.pass", repr(pass_mode), "a forged pass is refused on every way in",
+            'use enforce, leave the pass out of checks, or restrict the rule to direction = "out"',
+        )  # fmt: skip
+
+
+def _check_temperature(settings: TemperatureSettings) -> None:
+    low, high = settings.plausible_min_c, settings.plausible_max_c
+    if low >= high:
+        _refuse("temperature.plausible_min_c", low, f"must be under plausible_max_c = {high}", "correct one of the two")
+    edges = settings.band_edges_c
+    if list(edges) != sorted(set(edges)):
+        _refuse("temperature.band_edges_c", edges, "must rise", "sort the edges")
+    for site in ("forehead", "wrist", "neck"):
+        limits = getattr(settings.absolute, site)
+        if limits.low_c >= limits.high_c:
+            _refuse(f"temperature.absolute.{site}", limits.low_c, f"low_c must be under {limits.high_c}", "correct it")
+    if settings.body_low_c >= settings.body_high_c:
+        _refuse("temperature.body_low_c", settings.body_low_c, "must be under body_high_c", "correct it")
+    if settings.retest_after_s >= settings.retest_valid_s:
+        _refuse("temperature.retest_after_s", settings.retest_after_s, "must be under retest_valid_s", "correct it")
+
+
+def _check_fail_table(table: FailTable) -> None:
+    for condition in FailTable.__struct_fields__:
+        column = getattr(table, condition).none
+        if column.residents == "allow" and column.for_s is None:
+            _refuse(
+                f"fail.{condition}.none.for_s", "(missing)", "what opens with nobody there must be limited in time",
+                "add for_s in seconds",
+            )  # fmt: skip

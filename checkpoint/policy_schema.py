@@ -20,7 +20,8 @@ CheckName = Literal["pass", "temperature", "mask", "travel", "document", "vehicl
 Mode = Literal["enforce", "warn", "record", "off"]
 Site = Literal["forehead", "wrist", "neck"]
 Condition = Literal[
-    "lists_stale", "policy_stale", "clock_untrusted", "thermometer_down", "not_obtained", "camera_down"
+    "lists_stale", "policy_stale", "clock_untrusted",
+    "thermometer_down", "not_obtained", "temperature_low", "camera_down",
 ]  # fmt: skip
 
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")]
@@ -40,7 +41,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rule(_Table, frozen=True, rename={"classes": "class"}):
-    """Which checks are asked of whom, in order. An omitted key matches anything; the first rule that matches is used."""
+    """Which checks are asked of whom, in order. An omitted key matches anything; the first match is used."""
 
     name: Text
     checks: Annotated[tuple[CheckName, ...], msgspec.Meta(max_length=8)]
@@ -168,7 +169,7 @@ class Timeouts(_Table, frozen=True):
 class FailColumn(_Table, frozen=True):
     """What happens under a condition: to this site's residents, and to everybody else. What is not said is `escalate`.
 
-    `for_s` bounds the residents' `allow`, counted from the start of the condition; after it they escalate like others.
+    `for_s` bounds the residents' `allow`, counted from the start of the condition; after it they are as others.
     """
 
     residents: Literal["allow", "escalate", "deny"] = "escalate"
@@ -195,13 +196,14 @@ _DAYS = FailColumn(residents="allow", for_s=14 * 86_400.0)
 
 
 class FailTable(_Table, frozen=True):
-    """What the gate does when something is missing: it says so, calls, and keeps nobody out of home for a broken part."""
+    """What the gate does when something is missing: it says so, calls, and locks nobody out of home."""
 
     lists_stale: FailRow = FailRow(guard=_DAYS, remote=_DAYS, none=_DAYS)
     policy_stale: FailRow = FailRow(guard=_DAYS, remote=_DAYS, none=_DAYS)
     clock_untrusted: FailRow = FailRow(none=_HOME)
     thermometer_down: FailRow = FailRow(none=_HOME)
     not_obtained: FailRow = FailRow(none=_HOME)
+    temperature_low: FailRow = FailRow()
     camera_down: FailRow = FailRow(none=_HOME)
 
     def row(self, condition: Condition) -> FailRow:

@@ -114,24 +114,26 @@ _TEMPERATURE: Final = (
     ),
 )  # fmt: skip
 
+_MISSING: Final[tuple[tuple[Step, str, str, str, str], ...]] = (
+    ("mask", "未确认佩戴口罩", "Mask not confirmed", "请确认佩戴口罩", "See that a mask is worn"),
+    ("travel", "缺少 14 天行程", "No 14-day travel statement", "请核实行程", "Ask about travel"),
+    ("document", "未核验证件", "Document not checked", "请核验证件", "Check the document"),
+    ("vehicle", "未核验车辆", "Vehicle not checked", "请核验车辆", "Check the vehicle"),
+    ("quota", "未核对进出次数", "Count of passages not checked", "请核对进出次数", "Check the count"),
+    ("watch", "未核对名单", "List not checked", "请核对名单", "Check the list"),
+)
 _OTHER_CHECKS: Final = tuple(
     row
-    for step, zh, en, todo_zh, todo_en in (
-        ("mask", "未确认佩戴口罩", "Mask not confirmed", "请确认佩戴口罩", "See that a mask is worn"),
-        ("travel", "缺少 14 天行程", "No 14-day travel statement", "请核实行程", "Ask about travel"),
-        ("document", "未核验证件", "Document not checked", "请核验证件", "Check the document"),
-        ("vehicle", "未核验车辆", "Vehicle not checked", "请核验车辆", "Check the vehicle"),
-        ("quota", "未核对进出次数", "Count of passages not checked", "请核对进出次数", "Check the count"),
-        ("watch", "未核对名单", "List not checked", "请核对名单", "Check the list"),
-    )
-    for row in _rows(step, "escalate", "guard", (f"{step}_missing", zh, en, todo_zh, todo_en))  # type: ignore[arg-type]
+    for step, zh, en, todo_zh, todo_en in _MISSING
+    for row in _rows(step, "escalate", "guard", (f"{step}_missing", zh, en, todo_zh, todo_en))
 )
 
 _POLICY: Final = (
     *_rows(
         "policy", "allow", "",
         ("all_ok", "查验通过", "All checks passed", "请通行", "Please go through"),
-        ("allowed_by_fail_table", "设备或名单异常，居民按规定放行", "Let in under the rule for faults", "请通行", "Please go through"),
+        ("allowed_by_fail_table", "异常时居民按规定放行", "Let in under the rule for faults",
+         "请通行", "Please go through"),
         ("way_out", "出口放行", "The way out is free", "请通行", "Please go through"),
     ),
     *_rows(
@@ -143,7 +145,8 @@ _POLICY: Final = (
     ),
     *_rows(
         "policy", "escalate", "maintainer",
-        ("clock_untrusted", "时钟未校准，有效期无法确认", "Clock not trusted, validity unknown", "请人工核实", "Check by hand"),
+        ("clock_untrusted", "时钟未校准，有效期无法确认", "Clock not trusted, validity unknown",
+         "请人工核实", "Check by hand"),
     ),
 )  # fmt: skip
 
@@ -158,11 +161,7 @@ _LANE: Final = (
         "lane", "deny", "",
         ("two_codes", "请只出示一个通行码", "Show one pass only", "请只出示一个通行码", "Show one pass only"),
     ),
-    *_rows(
-        "lane", None, "",
-        ("party", "同行多人", "A party", "", ""),
-        ("assisted", "协助通行", "Assisted passage", "", ""),
-    ),
+    *_rows("lane", None, "", ("party", "同行多人", "A party", "", "")),
     *_rows(
         "lane", None, "guard",
         ("tailgating", "有人尾随", "Somebody followed through", "请查看", "Please look"),
@@ -214,7 +213,7 @@ _OVERRIDE: Final = _rows(
     ("known_resident", "认识的住户", "Known resident", "", ""),
     ("medical", "就医急救", "Medical need", "", ""),
     ("manual_temperature_normal", "人工测温正常", "Measured by hand: normal", "", ""),
-    ("assisted_by_guard", "协助通行", "Assisted by the guard", "", ""),
+    ("assisted", "协助通行", "Assisted passage", "", ""),
     ("system_fault", "设备故障", "System fault", "", ""),
     ("official_order", "公务", "Official order", "", ""),
     ("delivery", "配送", "Delivery", "", ""),

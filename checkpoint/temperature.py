@@ -26,7 +26,8 @@ from checkpoint.records import ReadingKept
 from checkpoint.window import Measurement, WindowResult, judge_window
 
 __all__ = [
-    "Judged", "LaneLevel", "Measurement", "TemperatureJudge", "WindowResult", "judge_manual", "judge_window", "second_site",
+    "Judged", "LaneLevel", "Measurement", "TemperatureJudge", "WindowResult",
+    "judge_manual", "judge_window", "second_site",
 ]  # fmt: skip
 
 Result = Literal["normal", "high", "low", "fever", "unstable", "not_obtained", "missing"]
@@ -47,6 +48,7 @@ class Judged:
     `value_c` is the reading that decided, `limit_c` what it was held against, `excess_c` how far over the lane it was
     (mean of both places after a second one; None without a level). `readings` go into the record.
     `second_after_ms`: a second place before that time says nothing (shade first). `stream` is where `keep` puts it.
+    `meaningless_since_ms`: since when (ms UTC) the lane's readings have told nothing; None while they do.
     """
 
     result: Result
@@ -62,6 +64,7 @@ class Judged:
     readings: tuple[ReadingKept, ...] = ()
     mode: str = "surface"
     manual: bool = False
+    meaningless_since_ms: int | None = None
 
     @property
     def wants_second(self) -> bool:
@@ -123,6 +126,7 @@ class TemperatureJudge:
             second_after_ms=at_ms + self._shade_ms(window.ambient_c),
             readings=(self._kept(window, site, level, bounds),),
             mode=window.mode,
+            meaningless_since_ms=self._since(level, site, window.mode, at_ms),
         )
         return self._if_informative(judged, site, window.ambient_c)
 
@@ -150,7 +154,7 @@ class TemperatureJudge:
     def keep(self, judged: Judged) -> None:
         """Lets the lane's level and the drift watch learn from a first reading, whatever came of it."""
         if judged.stream and (value := judged.readings[0].judged_c) is not None:
-            self._level.add(judged.stream, value, judged.at_ms)
+            self._level.add(judged.stream, value, judged.at_ms, judged.meaningless_since_ms)
 
     def _together(self, first: Judged, at_first: Bounds, bounds: Bounds, site: Site, value_c: float) -> Judged:
         """Two places as one judgement: `limit_c` is what the second had to reach for a fever, given the first."""
@@ -169,16 +173,24 @@ class TemperatureJudge:
             excess_c=None if first.level is None else round(mean_c, 2),
         )
 
-    def _if_informative(self, judged: Judged, first: Site, ambient_c: float | None) -> Judged:
-        """Nothing is called normal in a lane whose people read too far apart, or too far from where they should."""
-        level = judged.level
-        if judged.result != "normal" or level is None:
-            return judged
-        settings = self._settings
-        off_c = round(level.level_c - self._level.expected_c(first, judged.mode), 2)
+    def _since(self, level: LevelNow | None, site: Site, mode: str, at_ms: int) -> int | None:
+        """Since when this stream's people read too far apart, or too far from where they should; None if they don't."""
+        if level is None or self._is_informative(level, site, mode):
+            return None
+        known = self._level.meaningless_since_ms(level.stream)
+        return at_ms if known is None else min(known, at_ms)
+
+    def _is_informative(self, level: LevelNow, site: Site, mode: str) -> bool:
+        off_c = abs(round(level.level_c - self._level.expected_c(site, mode), 2))
         spread_c = round(MAD_TO_SD * level.mad_c, 2)
-        if spread_c <= settings.informative_sd_c and abs(off_c) <= settings.informative_off_c:
+        return spread_c <= self._settings.informative_sd_c and off_c <= self._settings.informative_off_c
+
+    def _if_informative(self, judged: Judged, first: Site, ambient_c: float | None) -> Judged:
+        """Nothing is called normal while the lane's readings tell nothing."""
+        level = judged.level
+        if judged.result != "normal" or judged.meaningless_since_ms is None or level is None:
             return judged
+        off_c = level.level_c - self._level.expected_c(first, judged.mode)
         return replace(judged, result="not_obtained", reason=f"not_obtained_{self._why(off_c, ambient_c)}")
 
     def _why(self, off_c: float, ambient_c: float | None) -> Literal["cold", "heat"]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from checkpoint.passes import Pass, Presented
 from checkpoint.policy_schema import Rule, TemperatureSettings
+from checkpoint.verdict_facts import Decision, Retest
 from edge.clock import Moment
 from edge.facts import Part
 from edge.taking import Taking
@@ -20,7 +21,7 @@ _MAX_RETESTS: Final = 500
 
 @dataclass(slots=True)
 class Attempt:
-    """`passage` and `presented_ms` from the first presentation on. `crowded`: passes of two people were shown."""
+    """`passage` and `presented_ms` from the first presentation on. `halt`: why it can't go on, as a reason code."""
 
     began_ms: int
     taking: Taking
@@ -28,7 +29,7 @@ class Attempt:
     payload: bytes = b""
     passage: bytes | None = None
     presented_ms: int = 0
-    crowded: bool = False
+    halt: str = ""
 
     @property
     def holder(self) -> Pass | None:
@@ -41,22 +42,13 @@ class Attempt:
             return False
         return presented.pass_.pass_id != mine.pass_.pass_id
 
-    def present(self, payload: bytes, presented: Presented, passage: bytes, now: Moment, crowded: bool) -> None:
+    def present(self, payload: bytes, presented: Presented, passage: bytes, now: Moment, halt: str) -> None:
         """Take a presentation. A later one replaces an earlier one only if that was refused or is the same pass."""
         if self.passage is None:
             self.passage, self.presented_ms = passage, now.mono_ms
-        self.crowded = self.crowded or crowded
-        if self.presented is None or not self.presented.valid or not crowded:
+        self.halt = self.halt or halt
+        if self.presented is None or not self.presented.valid or not halt:
             self.payload, self.presented = payload, presented
-
-
-@dataclass(frozen=True, slots=True)
-class Retest:
-    """An earlier passage of the same pass that ended with `measure again`."""
-
-    passage: bytes
-    age_ms: int
-    early: bool
 
 
 class Retests:
@@ -76,14 +68,18 @@ class Retests:
         if due is None:
             return None
         passage, at_ms = due
-        age_ms = now_ms - at_ms
-        if age_ms > settings.retest_valid_s * 1000:
+        age_s = (now_ms - at_ms) / 1000
+        if age_s > settings.retest_valid_s:
             del self._due[holder.pass_id]
             return None
-        return Retest(passage, age_ms, early=age_ms < settings.retest_after_s * 1000)
+        return Retest(passage, age_s)
 
-    def done(self, holder: Pass) -> None:
-        self._due.pop(holder.pass_id, None)
+    def note(self, holder: Pass, decision: Decision, passage: bytes, now_ms: int) -> None:
+        """A low reading asks its holder back; any other end of a retest settles it."""
+        if decision.reason == "temperature_low":
+            self.remember(holder, passage, now_ms)
+        elif decision.reason != "retest_too_early":
+            self._due.pop(holder.pass_id, None)
 
 
 def rule_of(holder: Pass | None, settings: LaneSettings, world: World) -> Rule:
@@ -109,6 +105,7 @@ def ready_to_decide(
     world: World,
     down: dict[Part, tuple[str, int]],
     assisted: bool,
+    retest: Retest | None,
     now_ms: int,
 ) -> bool:
     """Enough is known, or waiting longer would not help."""
@@ -119,7 +116,8 @@ def ready_to_decide(
     holder = attempt.holder
     rule = rule_of(holder, settings, world)
     refused = not attempt.presented.valid and rule.mode_of("pass") == "enforce"
-    if attempt.crowded or refused or rule.mode_of("temperature") == "off":
+    early = retest is not None and retest.age_s < world.policy.temperature.retest_after_s
+    if attempt.halt or refused or early or rule.mode_of("temperature") == "off":
         return True
     if _will_not_measure(settings, down, now_ms):
         return True

@@ -10,7 +10,7 @@ ReleaseCause = Literal["exit_button", "fire"]
 
 
 class InputChanged(msgspec.Struct, frozen=True):
-    """A contact, debounced and with `inverted` taken into account. After each `BoardBack` every terminal is told once."""
+    """A contact, debounced, `inverted` taken into account. After each `BoardBack` every terminal is told once."""
 
     board: str
     terminal: int
@@ -21,7 +21,8 @@ class InputChanged(msgspec.Struct, frozen=True):
 class Released(msgspec.Struct, frozen=True):
     """A way out was freed before anybody was asked: relay `channel`, ordered at `opened_mono_ms`.
 
-    One for each activation. `ok` is False when the board did not take the order.
+    One for each opening. `ok` is False when the board did not take the order; while the fire contact stays active it is
+    asked again, and another Released with `ok` follows.
     """
 
     board: str

@@ -71,7 +71,9 @@ class Orders:
                 self._waiting.remove(ready)
         for order in late:
             if order.result.set_running_or_notify_cancel():
-                order.result.set_exception(DeviceRefusedError(f"{self._board}: relay {order.channel} was busy too long"))
+                order.result.set_exception(
+                    DeviceRefusedError(f"{self._board}: relay {order.channel} was busy too long")
+                )
         return ready if ready is not None and ready.result.set_running_or_notify_cancel() else None
 
     def wait(self, timeout_s: float) -> None:

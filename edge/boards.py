@@ -13,10 +13,10 @@ import structlog
 from drivers.barrier import Board
 from drivers.errors import DriverError
 from drivers.protocols import Pulse
-from edge.board_facts import BoardBack, BoardFact, BoardGone, InputChanged, Released, ReleaseCause
-from edge.board_orders import Orders
-from edge.debounce import Debouncer
-from firmware_config.schema import GateFile, InputWire
+from edge.board_facts import BoardBack, BoardFact, BoardGone, InputChanged, Released
+from edge.board_orders import Order, Orders
+from edge.debounce import Change, Debouncer
+from edge.wiring import Release, Wiring
 
 POLL_S: Final = 0.025
 # A sliding gate's motor must not be reversed while it runs out (rule of thumb of the makers' manuals).
@@ -29,47 +29,17 @@ _FIRE_PULSE_S: Final = 3.0
 _FIRE_REPEAT_MS: Final = 1000
 # A way out that the board did not take is asked for again at once; opening it twice harms nobody.
 _RELEASE_TRIES: Final = 3
+_STOPPED: Final = "the gate stops"
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """A terminal that frees a way out, and the relay that does it."""
+@dataclass(slots=True)
+class _Hold:
+    """A way out that is kept open: when to pulse again, and whether the last pulse was taken."""
 
-    terminal: int
-    cause: ReleaseCause
-    channel: int
-    pulse_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What is connected to one board."""
-
-    inverted: frozenset[int] = frozenset()
-    releases: tuple[Release, ...] = ()
-
-
-def wiring_of(file: GateFile, board: str) -> Wiring:
-    """The wiring of one board, from all lanes."""
-    inverted: set[int] = set()
-    releases: list[Release] = []
-    for lane in file.lanes:
-        table = lane.inputs
-        wires = (table.presence, table.crossing, table.exit_button, table.fire)
-        inverted |= {wire.terminal for wire in wires if wire and wire.board == board and wire.inverted}
-        barrier = lane.barrier
-        if barrier is None or barrier.board != board:
-            continue
-        ways_out: tuple[tuple[ReleaseCause, InputWire | None], ...] = (
-            ("exit_button", table.exit_button),
-            ("fire", table.fire),
-        )
-        for cause, wire in ways_out:
-            if wire is not None and wire.board == board:
-                releases.append(Release(wire.terminal, cause, barrier.channel, barrier.pulse_s))
-    return Wiring(frozenset(inverted), tuple(releases))
+    due_ms: int
+    freed: bool
 
 
 class BoardThread:
@@ -100,12 +70,12 @@ class BoardThread:
         self._min_gap_ms = round(min_gap_s * 1000)
         self._orders = Orders(name, round(max_wait_s * 1000))
         self._stop = threading.Event()
+        self._connected = False
         self._told_gone = False
-        # Channel -> when its last pulse ends, and fire releases under way -> when to pulse again.
+        self._failures = 0
+        # Channel -> when its last pulse ends.
         self._ends_ms: dict[int, int] = {}
-        self._held: dict[Release, int] = {}
-        # Terminals of exit buttons that are pressed; kept while the board is gone, so that only a new press counts.
-        self._pressed: set[int] = set()
+        self._held: dict[Release, _Hold] = {}
         self._thread = threading.Thread(target=self._run, name=f"board-{name}", daemon=True)
 
     def start(self) -> None:
@@ -114,26 +84,124 @@ class BoardThread:
     def stop(self) -> None:
         """Waiting pulses fail, relays go off. May be called twice."""
         self._stop.set()
-        self._orders.shut("the gate stops")
+        self._orders.shut(_STOPPED)
         if self._thread.is_alive():
             self._thread.join()
 
     def pulse(self, channel: int, seconds: float) -> Future[Pulse]:
-        """Open relay `channel` once. The result is the board's Pulse or its error; a board that is gone fails at once."""
+        """Open relay `channel` once. The result is a Pulse or the board's error; a board that is gone fails at once."""
         return self._orders.ask(channel, seconds, self._mono_ms())
 
     def _run(self) -> None:
-        failures = 0
         while not self._stop.is_set():
             try:
-                self._serve_once()
-                failures = 0
+                self._serve()
             except DriverError as error:
                 self._gone(str(error))
             except Exception as error:
                 _log.exception("board_thread", board=self._name)
                 self._gone(repr(error))
-            if not self._told_gone:
-                failures = 0
-            self._stop.wait(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
-            failures += 1
+            self._stop.wait(_BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)])
+            self._failures += 1
+        # Once more: a connection may have been made while `stop` was on its way.
+        self._orders.shut(_STOPPED)
+
+    def _serve(self) -> None:
+        """One connection, from opening to its loss or the end."""
+        board = self._connect()
+        debouncer = Debouncer(self._wiring.inverted)
+        try:
+            while not self._stop.is_set():
+                changes = debouncer.feed(board.read_inputs())
+                self._back()
+                self._free_ways_out(board, changes)
+                for change in changes:
+                    self._post(InputChanged(self._name, change.terminal, change.active, self._mono_ms()))
+                self._execute(board, self._orders.take(self._mono_ms(), self._is_free))
+                self._orders.wait(self._poll_s)
+        finally:
+            self._held.clear()
+            board.close()
+
+    def _back(self) -> None:
+        if not self._connected:
+            self._connected, self._told_gone, self._failures = True, False, 0
+            self._orders.open()
+            self._post(BoardBack(self._name))
+
+    def _gone(self, why: str) -> None:
+        self._connected = False
+        self._orders.shut(why)
+        if not self._told_gone:
+            self._told_gone = True
+            self._post(BoardGone(self._name, why))
+
+    def _free_ways_out(self, board: Board, changes: list[Change]) -> None:
+        for change in changes:
+            for release in self._wiring.releases:
+                if release.terminal == change.terminal:
+                    self._obey(board, release, change)
+        for release, hold in self._held.items():
+            if hold.due_ms <= self._mono_ms():
+                self._hold_open(board, release, hold)
+
+    def _obey(self, board: Board, release: Release, change: Change) -> None:
+        if release.cause == "fire" and change.active:
+            freed = self._free(board, release, _fire_pulse_s(release))
+            self._held[release] = _Hold(self._mono_ms() + _FIRE_REPEAT_MS if freed else 0, freed)
+        elif release.cause == "fire":
+            self._held.pop(release, None)
+        elif change.active and not change.first:
+            # A button found pressed when the board comes back was pressed before: only a new press counts.
+            self._free(board, release, release.pulse_s)
+
+    def _free(self, board: Board, release: Release, seconds: float) -> bool:
+        asked_ms = self._mono_ms()
+        freed = any(self._try_pulse(board, release.channel, seconds) for _ in range(_RELEASE_TRIES))
+        self._post_released(release, asked_ms, freed)
+        return freed
+
+    def _hold_open(self, board: Board, release: Release, hold: _Hold) -> None:
+        asked_ms = self._mono_ms()
+        # If the way was shut for a moment, this is another opening, and is told as one.
+        reopened = not hold.freed or asked_ms >= self._ends_ms.get(release.channel, 0)
+        hold.freed = self._try_pulse(board, release.channel, _fire_pulse_s(release))
+        hold.due_ms = asked_ms + _FIRE_REPEAT_MS if hold.freed else 0
+        if hold.freed and reopened:
+            self._post_released(release, asked_ms, freed=True)
+
+    def _post_released(self, release: Release, asked_ms: int, freed: bool) -> None:
+        self._post(Released(self._name, release.terminal, release.cause, asked_ms, freed, release.channel))
+
+    def _try_pulse(self, board: Board, channel: int, seconds: float) -> bool:
+        try:
+            self._pulse(board, channel, seconds)
+        except (DriverError, ValueError) as error:
+            _log.error("way_out_not_freed", board=self._name, channel=channel, why=str(error))
+            return False
+        return True
+
+    def _execute(self, board: Board, order: Order | None) -> None:
+        if order is None:
+            return
+        try:
+            order.result.set_result(self._pulse(board, order.channel, order.seconds))
+        except (DriverError, OSError, ValueError) as error:
+            order.result.set_exception(error)
+        # It may have shortened the time of a relay that is held.
+        for release, hold in self._held.items():
+            if release.channel == order.channel:
+                hold.due_ms = 0
+
+    def _pulse(self, board: Board, channel: int, seconds: float) -> Pulse:
+        # Noted before the order goes out, since a failed order may have moved the relay.
+        self._ends_ms[channel] = max(self._ends_ms.get(channel, 0), self._mono_ms() + round(seconds * 1000))
+        return board.pulse(channel, seconds)
+
+    def _is_free(self, channel: int) -> bool:
+        held = any(release.channel == channel for release in self._held)
+        return held or channel not in self._ends_ms or self._mono_ms() >= self._ends_ms[channel] + self._min_gap_ms
+
+
+def _fire_pulse_s(release: Release) -> float:
+    return max(_FIRE_PULSE_S, release.pulse_s)

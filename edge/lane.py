@@ -17,7 +17,7 @@ from checkpoint.level import LaneLevel
 from checkpoint.passes import Pass, Presented, in_scope
 from checkpoint.records import Kind, Note, Outcome, Payload, ReadingKept
 from checkpoint.temperature import TemperatureJudge
-from checkpoint.verdict import Decision
+from checkpoint.verdict_facts import Decision
 from edge import facts
 from edge.attempt import Attempt, Retests, ready_to_decide
 from edge.clock import Moment
@@ -72,6 +72,8 @@ class Lane:
         self._retests = Retests()
         self._seen_ms: dict[bytes, int] = {}
         self._spent = False
+        # Whose pass and whose forehead it was can't be told any more: nobody is judged until this presence is over.
+        self._halted = False
         self._tailgated_ms: int | None = None
         self._effects: list[Effect] = []
 
@@ -111,7 +113,7 @@ class Lane:
             self.presence.active(now.mono_ms)
         fresh = [payload for payload in payloads if not self._still_in_view(payload, now.mono_ms)]
         # Codes that were already there stay ignored; new ones wait while somebody is going through.
-        if not fresh or not self.presence.occupied or self.opening:
+        if not fresh or not self.presence.occupied or self.opening or self._halted:
             return
         self._present(fresh, now)
 
@@ -135,8 +137,9 @@ class Lane:
         attempt = self.attempt
         if attempt is None:
             return
-        others = len(valid) > 1 or attempt.is_other(presented)
-        attempt.present(payload, presented, self._new_passage(now.at_ms), now, crowded=others)
+        halt = "two_codes" if len(valid) > 1 else "two_people" if attempt.is_other(presented) else ""
+        attempt.present(payload, presented, self._new_passage(now.at_ms), now, halt)
+        self._halted = self._halted or bool(halt)
 
     def _read(self, payload: bytes, now: Moment) -> Presented:
         passes = self.world.policy.passes
@@ -242,7 +245,7 @@ class Lane:
         holder = self.shown.holder if self.shown and self.shown.passage == opening.passage else None
         self._outcome(opening.passage, ended, holder, opening.crossings)
         if ended.reason == "barrier_not_moved" and self.shown:
-            self.shown.decision = self.shown.decision.with_reason("escalate", "board_gone")
+            self.shown.decision = replace(self.shown.decision, verdict="escalate", reason="board_gone")
         self.opening, self.attempt, self._spent, self.assisted = None, None, False, False
         self.presence.restart(now.mono_ms)
 
@@ -253,7 +256,7 @@ class Lane:
         if self.opening is None:
             self._finish_shown("turned_back", now)
             self.assisted = False
-        self.attempt, self._spent = None, False
+        self.attempt, self._spent, self._halted = None, False, False
 
     def _expire_shown(self, now: Moment) -> None:
         shown = self.shown
@@ -274,21 +277,23 @@ class Lane:
         attempt = self.attempt
         if attempt is None or self.opening is not None:
             return
-        if not ready_to_decide(attempt, self.settings, self.world, self.down, self.assisted, now.mono_ms):
-            return
-        passage = attempt.passage or self._new_passage(now.at_ms)
         holder = attempt.holder
         retest = self._retests.of(holder, now.mono_ms, self.world.policy.temperature) if holder else None
-        decision, zone_level = decide_attempt(
-            attempt, self.settings, self.world, self.down, self.assisted, retest, self.presence.weak, now
+        if not ready_to_decide(attempt, self.settings, self.world, self.down, self.assisted, retest, now.mono_ms):
+            return
+        decision = decide_attempt(
+            attempt, self.settings, self.world, self.down, self.assisted, self.presence.weak, retest, now
         )
+        self._give(attempt, decision, now)
+
+    def _give(self, attempt: Attempt, decision: Decision, now: Moment) -> None:
+        """The verdict is there: record first, then barrier and screen."""
+        passage, holder = attempt.passage or self._new_passage(now.at_ms), attempt.holder
         readings = readings_of(attempt.taking.people, attempt.taking.pending_high)
-        payload = verdict_payload(
-            self.settings.where, decision, holder, readings, self.world, zone_level, retest.passage if retest else None
-        )
+        payload = verdict_payload(self.settings.where, decision, holder, readings, self.world)
         self._commit("verdict", payload, passage, urgent=decision.verdict == "escalate")
-        if holder and decision.reason == "temperature_low":
-            self._retests.remember(holder, passage, now.mono_ms)
+        if holder:
+            self._retests.note(holder, decision, passage, now.mono_ms)
         if attempt.payload:
             self._seen_ms[attempt.payload] = now.mono_ms
         self.shown = Shown(passage, decision, attempt.presented, readings, now.mono_ms, open=True)

@@ -13,7 +13,7 @@ from checkpoint.records import (
     Where,
 )
 from checkpoint.temperature import Judged
-from checkpoint.verdict import Decision
+from checkpoint.verdict_facts import Decision
 from edge.facts import GuardDecided, WayOutFreed
 from edge.opening import Ended
 from edge.world import World
@@ -46,8 +46,6 @@ def verdict_payload(
     holder: Pass | None,
     readings: tuple[ReadingKept, ...],
     world: World,
-    zone_level: str,
-    retest_of: bytes | None,
 ) -> Verdict:
     return Verdict(
         version=1,
@@ -60,10 +58,10 @@ def verdict_payload(
         readings=readings,
         policy=world.policy.id,
         policy_version=world.policy.version,
-        zone_level=zone_level,
+        zone_level=decision.zone_level,
         attendance=world.attendance,
         tags=decision.tags,
-        retest_of=retest_of,
+        retest_of=decision.retest_of,
         call=decision.call,
     )
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from checkpoint import records
 from checkpoint.records import Sealed
 from edge import outbox_schema as sql
@@ -123,7 +121,8 @@ class OutboxReader:
         A record is older when it, or one written after it, says so by a trusted clock, and none up to it says
         otherwise. Passages still open are kept. Returns how many were deleted; call again until 0.
         """
-        epoch_id = self._id(epoch)
+        self._refresh()
+        epoch_id = self._ids.get(epoch)
         if epoch_id is None or self._states[epoch_id].set_aside:
             return 0
         state = self._states[epoch_id]
@@ -211,7 +210,7 @@ def _state(epoch: bytes, values: list[Any], last: tuple[int, bytes] | None) -> E
 def _follows(record: HeldRecord, head_before: bytes) -> bool:
     try:
         header = records.decode_header(record.raw)
-    except msgspec.DecodeError:
+    except records.BAD_BYTES:
         return False
     # Number 1 names the head of another epoch, which is not looked up here.
     chained = record.number == 1 or header.prev == head_before

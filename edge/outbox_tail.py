@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-import msgspec
-
 from checkpoint import records
 from checkpoint.records import ZERO_HEAD, Header, Sealed
 from edge import outbox_schema as sql
@@ -45,7 +43,7 @@ def read_tail(connection: sqlite3.Connection) -> Tail:
 def _checked(raw: bytes, sealed: Sealed) -> Header:
     try:
         header = records.decode_header(raw)
-    except msgspec.DecodeError as error:
+    except records.BAD_BYTES as error:
         raise TornError(f"last record has no readable header: {error}") from None
     if records.payload_digest(sealed) != header.payload_digest:
         raise TornError(f"payload of last record {header.epoch.hex()}/{header.number} does not match its digest")

@@ -1,4 +1,4 @@
-"""Who stands in the lane: an interval to which codes and readings are bound, from a sensor or, weakly, from activity."""
+"""Who stands in the lane: the interval that codes and readings are bound to, from a sensor or, weakly, activity."""
 
 from __future__ import annotations
 

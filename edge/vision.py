@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from drivers.camera.options import check_options
 from edge.vision_messages import Alive, MessageError, MessageReader, Start, VisionBack, VisionDied, frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from edge.vision_messages import Message
+    from firmware_config.schema import Device
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _SILENCE_MS: Final = 3000
@@ -38,13 +40,6 @@ _ENVIRONMENT: Final = {
 }
 
 
-class CameraChoice(NamedTuple):
-    """A camera driver by name, and its options."""
-
-    driver: str
-    options: Mapping[str, object]
-
-
 class Vision:
     """The vision process of one lane, watched by one thread.
 
@@ -55,7 +50,7 @@ class Vision:
     def __init__(
         self,
         lane: str,
-        camera: CameraChoice,
+        camera: Device,
         post: Callable[[object], None],
         mono_ms: Callable[[], int],
         memory_mib: int = DEFAULT_MEMORY_MIB,
@@ -149,10 +144,10 @@ class _Session:
 
     def run_until(self, stop: threading.Event) -> str:
         """Pass messages on until the process ends, hangs, talks nonsense or shall stop; says which."""
-        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101 - both are pipes.
+        _, words, complaints = _pipes(self._process)
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ, self._hear)
-            selector.register(self._process.stderr, selectors.EVENT_READ, self._note)
+            selector.register(words, selectors.EVENT_READ, self._hear)
+            selector.register(complaints, selectors.EVENT_READ, self._note)
             while not stop.is_set():
                 for key, _ in selector.select(_POLL_S):
                     try:
@@ -162,7 +157,7 @@ class _Session:
                     if ended:
                         selector.unregister(key.fileobj)
                 if len(selector.get_map()) < 2:
-                    self._note(_rest(self._process.stderr.fileno()))
+                    self._note(_rest(complaints.fileno()))
                     return "ended"
                 if self._mono_ms() - self._heard_ms > (_SILENCE_MS if self.worked else _FIRST_SILENCE_MS):
                     return "hung"
@@ -191,9 +186,14 @@ def _spawn(first: bytes) -> subprocess.Popen[bytes]:
         env=environment,
         bufsize=0,
     )
-    assert process.stdin is not None  # noqa: S101 - it is a pipe.
-    process.stdin.write(first)
+    with contextlib.suppress(BrokenPipeError):
+        # If it has died already, its exit says more than this.
+        _pipes(process)[0].write(first)
     return process
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    return cast("tuple[IO[bytes], IO[bytes], IO[bytes]]", (process.stdin, process.stdout, process.stderr))
 
 
 def _rest(descriptor: int) -> bytes:
@@ -206,13 +206,13 @@ def _rest(descriptor: int) -> bytes:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask by closing its input, then kill. Whatever hangs in native code does not listen."""
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101
-    process.stdin.close()
+    orders, words, complaints = _pipes(process)
+    orders.close()
     if process.poll() is None:
         try:
             process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    process.stdout.close()
-    process.stderr.close()
+    words.close()
+    complaints.close()

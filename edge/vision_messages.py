@@ -91,7 +91,7 @@ def frame(message: Message) -> bytes:
 
 
 class MessageReader:
-    """Splits a stream of bytes into messages. Is fed and reads nothing itself; holds MAX_MESSAGE_BYTES and one chunk."""
+    """Splits a stream of bytes into messages. Is fed, reads nothing itself; holds MAX_MESSAGE_BYTES and one chunk."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

@@ -48,37 +48,45 @@ class Lookout:
         self._said_fault: str | None = "not yet seen"
         self._said_codes = False
         self._said_ms = -_HEARTBEAT_MS
+        self._said_seen_ms = -_HEARTBEAT_MS
         self._times: deque[int] = deque(maxlen=_FPS_WINDOW)
 
     def step(self, newest: Frame | None, now_ms: int, detail: str = "") -> list[Message]:
         """What there is to say, given the newest frame or that there was none; `detail` is the device's complaint."""
-        messages = [] if newest is None else self._looked_at(newest)
-        fault = self._health.fault(now_ms)
-        if fault is not None and fault != self._said_fault:
-            messages.append(CameraFault(self._lane, fault, detail))
-        if fault is None and self._said_fault is not None and newest is not None:
-            messages.append(CameraOk(self._lane))
-        if fault is not None or newest is not None:
-            self._said_fault = fault
-        if fault == "camera_missing" and self._said_codes:
-            messages.append(self._seen((), False, now_ms, 0))
-            self._said_codes = False
+        sight = None if newest is None else self._watch.see(newest.image)
+        if newest is not None and sight is not None:
+            self._times.append(newest.mono_ms)
+            self._health.seen(_look(sight, newest.mono_ms))
+        messages = self._camera_news(newest is not None, now_ms, detail)
+        if newest is not None and sight is not None:
+            messages += self._code_news(sight, newest)
         if not messages and now_ms - self._said_ms >= _HEARTBEAT_MS:
-            messages.append(Alive(self._lane))
+            messages = [Alive(self._lane)]
         if messages:
             self._said_ms = now_ms
         return messages
 
-    def _looked_at(self, newest: Frame) -> list[Message]:
-        sight = self._watch.see(newest.image)
-        self._times.append(newest.mono_ms)
-        self._health.seen(_look(sight, newest.mono_ms))
+    def _camera_news(self, came: bool, now_ms: int, detail: str) -> list[Message]:
+        fault = self._health.fault(now_ms)
+        if fault == self._said_fault or (fault is None and not came):
+            return []
+        self._said_fault = fault
+        if fault is None:
+            return [CameraOk(self._lane)]
+        news: list[Message] = [CameraFault(self._lane, fault, detail)]
+        if fault == "camera_missing" and self._said_codes:
+            self._said_codes = False
+            news.append(self._seen((), False, now_ms, 0))
+        return news
+
+    def _code_news(self, sight: Sight, newest: Frame) -> list[Message]:
         payloads = tuple(code.payload for code in sight.decoded.codes) if sight.decoded else ()
         left = self._said_codes and not sight.in_view
         if payloads or left:
             self._said_codes = bool(payloads)
-        elif newest.mono_ms - self._said_ms < _HEARTBEAT_MS or self._said_codes:
+        elif newest.mono_ms - self._said_seen_ms < _HEARTBEAT_MS or self._said_codes:
             return []
+        self._said_seen_ms = newest.mono_ms
         return [self._seen(payloads, sight.moving, newest.mono_ms, newest.number)]
 
     def _seen(self, payloads: tuple[bytes, ...], moving: bool, mono_ms: int, number: int) -> Seen:

@@ -10,6 +10,8 @@ from checkpoint.records import Direction, LaneKind
 
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+GridPath = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}(/[a-z0-9-]{1,32}){0,4}$")]
+HexKey = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Attendance = Literal["guard", "remote", "none"]
 
@@ -122,14 +124,14 @@ class GateFile(_Table, frozen=True):
 class Enrolment(_Table, frozen=True):
     """What enrolment brings to the gate: its identity at the collector, keys in hex, the broker's credential."""
 
-    version: int
+    version: Literal[1]
     gate: Slug
     site: Slug
     grid: Slug
-    grid_path: Text
-    tree_version: int
-    collector_keys: tuple[str, ...]
-    root_key: str
+    grid_path: GridPath
+    tree_version: Annotated[int, msgspec.Meta(ge=0)]
+    collector_keys: Annotated[tuple[HexKey, ...], msgspec.Meta(min_length=1, max_length=8)]
+    root_key: HexKey
     broker_user: Text
     broker_password: Text
     minimum_versions: dict[str, int] = {}

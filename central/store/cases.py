@@ -40,7 +40,9 @@ class CaseTables:
 
     def open_cases(self) -> list[CaseRow]:
         """Every open case: highest priority first, then oldest."""
-        return [_case(row) for row in self._conn.execute(f"{_CASE} WHERE open = 1 ORDER BY priority, opened_ms, number")]
+        return [
+            _case(row) for row in self._conn.execute(f"{_CASE} WHERE open = 1 ORDER BY priority, opened_ms, number")
+        ]
 
     def open_cases_of(self, gate_no: int, passages: Sequence[bytes]) -> list[CaseRow]:
         """Open cases of a gate that belong to one of these passages."""

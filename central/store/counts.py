@@ -50,7 +50,7 @@ class CountTables:
             chunk = passages[start : start + _CHUNK]
             rows = self._conn.execute(
                 "SELECT passage, figure, record_id, at, epoch, number, dim, corrected_ms FROM counted"
-                f" WHERE gate_no = ? AND passage IN ({', '.join('?' * len(chunk))})",
+                f" WHERE gate_no = ? AND passage IN ({', '.join('?' * len(chunk))})",  # noqa: S608
                 (gate_no, *chunk),
             )
             found.update(((row[0], row[1]), CountedRow(*row)) for row in rows)
@@ -60,7 +60,17 @@ class CountTables:
         self._conn.executemany(
             "INSERT OR REPLACE INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (gate_no, row.passage, row.figure, row.record_id, row.at, row.epoch, row.number, row.dim, row.corrected_ms)
+                (
+                    gate_no,
+                    row.passage,
+                    row.figure,
+                    row.record_id,
+                    row.at,
+                    row.epoch,
+                    row.number,
+                    row.dim,
+                    row.corrected_ms,
+                )
                 for row in rows
             ],
         )
@@ -97,12 +107,12 @@ class CountTables:
 
     def add_clock_set(self, gate_no: int, boot_id: bytes, mono_ms: int, record_id: int, offset_ms: int) -> None:
         self._conn.execute(
-            "INSERT INTO clock_set VALUES (?, ?, ?, ?, ?)", (gate_no, boot_id, mono_ms, record_id, offset_ms)
+            "INSERT OR IGNORE INTO clock_set VALUES (?, ?, ?, ?, ?)", (gate_no, boot_id, mono_ms, record_id, offset_ms)
         )
 
     def add_untrusted(self, gate_no: int, rows: Iterable[UntrustedRow]) -> None:
         self._conn.executemany(
-            "INSERT INTO untrusted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO untrusted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     gate_no, row.boot_id, row.mono_ms, row.record_id, row.at, row.passage, row.figure, row.dim,
@@ -130,6 +140,7 @@ class CountTables:
         )
         if row.passage is not None:
             self._conn.execute(
-                "UPDATE counted SET corrected_ms = ? WHERE gate_no = ? AND passage = ? AND figure = ? AND record_id = ?",
+                "UPDATE counted SET corrected_ms = ?"
+                " WHERE gate_no = ? AND passage = ? AND figure = ? AND record_id = ?",
                 (corrected_ms, gate_no, row.passage, row.figure, row.record_id),
             )

@@ -73,13 +73,12 @@ class GateTables:
         ).fetchone()
         return (row[0], row[1], row[2]) if row and row[0] is not None else None
 
-    def set_complete(self, gate_no: int, complete_ms: int) -> bool:
-        """Keep the time through which this gate's records are all stored; whether that is news."""
-        cursor = self._conn.execute(
-            "UPDATE gate_state SET complete_ms = ? WHERE gate_no = ? AND complete_ms IS NOT ?",
-            (complete_ms, gate_no, complete_ms),
-        )
-        return cursor.rowcount == 1
+    def set_complete(self, gate_no: int, complete_ms: int) -> int | None:
+        """Keep the time through which this gate's records are all stored; returns the one before."""
+        row = self._conn.execute("SELECT complete_ms FROM gate_state WHERE gate_no = ?", (gate_no,)).fetchone()
+        if row and row[0] != complete_ms:
+            self._conn.execute("UPDATE gate_state SET complete_ms = ? WHERE gate_no = ?", (complete_ms, gate_no))
+        return row[0] if row else None
 
     def take_tree(self, version: int, body: str, now_ms: int) -> bool:
         """Keep a version of the tree; False when this version was taken before with another content."""

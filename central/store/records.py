@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 from central.store.base import EpochState, Gap, Mark, RecordRow
-from checkpoint.records import ZERO_HEAD, decode_header
+from checkpoint.records import ZERO_HEAD, Sealed, decode_header
 
 _EPOCH = (
     "SELECT id, gate_no, epoch, through, head, top, sides, low_floor, low_floor_ms, parent_head, parent_epoch,"
@@ -48,17 +48,21 @@ class RecordTables:
             ),
         )  # fmt: skip
 
-    def parent_heads(self, gate_no: int) -> dict[bytes, bytes]:
-        """Head that an epoch's first record follows -> that epoch, for every epoch of the gate that follows one."""
+    def parent_heads(self, gate_no: int) -> dict[bytes, list[bytes]]:
+        """Head that an epoch's first record follows -> those epochs, for every epoch of the gate that follows one."""
         rows = self._conn.execute(
             "SELECT parent_head, epoch FROM epoch WHERE gate_no = ? AND parent_head IS NOT NULL AND parent_head <> ?",
             (gate_no, ZERO_HEAD),
         )
-        return dict(rows.fetchall())
+        heads: dict[bytes, list[bytes]] = {}
+        for head, epoch in rows:
+            heads.setdefault(head, []).append(epoch)
+        return heads
 
     def gaps(self, epoch_id: int) -> list[Gap]:
         rows = self._conn.execute(
-            "SELECT first, last, head_before, head_after, reason FROM gap WHERE epoch_id = ? ORDER BY first", (epoch_id,)
+            "SELECT first, last, head_before, head_after, reason FROM gap WHERE epoch_id = ? ORDER BY first",
+            (epoch_id,),
         )
         return [Gap(*row) for row in rows]
 
@@ -72,7 +76,8 @@ class RecordTables:
     def lines(self, epoch_id: int, first: int, last: int) -> list[tuple[int, int, bytes]]:
         """(number, side, head) of what is stored of a range, on every line."""
         return self._conn.execute(
-            "SELECT number, side, head FROM record WHERE epoch_id = ? AND number BETWEEN ? AND ?", (epoch_id, first, last)
+            "SELECT number, side, head FROM record WHERE epoch_id = ? AND number BETWEEN ? AND ?",
+            (epoch_id, first, last),
         ).fetchall()
 
     def record(self, epoch_id: int, number: int, side: int) -> RecordRow | None:
@@ -131,15 +136,16 @@ class RecordTables:
         ).fetchone()
         return row
 
-    def unread(self, limit: int) -> list[tuple[RecordRow, int, bytes]]:
-        """Records whose payload could not be read yet, with their gate's number and the payload."""
+    def unread(self, after_id: int, limit: int) -> list[tuple[RecordRow, str, Sealed]]:
+        """Records whose payload could not be read yet, with their gate and content, in order of receipt."""
         columns = ", ".join(f"record.{name}" for name in RecordRow.__slots__)
         rows = self._conn.execute(
-            f"SELECT {columns}, gate_no, payload FROM record JOIN epoch ON epoch.id = epoch_id"
-            " JOIN payload ON record_id = record.id WHERE mark = ? ORDER BY record.id LIMIT ?",
-            (Mark.UNREAD, limit),
+            f"SELECT {columns}, gate, salt, payload FROM record JOIN epoch ON epoch.id = epoch_id"
+            " JOIN gate ON gate.no = gate_no JOIN payload ON record_id = record.id"
+            " WHERE mark = ? AND record.id > ? ORDER BY record.id LIMIT ?",
+            (Mark.UNREAD, after_id, limit),
         )
-        return [(RecordRow(*row[:-2]), row[-2], row[-1]) for row in rows]
+        return [(RecordRow(*row[:-3]), row[-3], Sealed(row[-2], row[-1])) for row in rows]
 
     def purge_payloads(self, received_before_ms: int, limit: int) -> int:
         """Drop payloads (with their salt) of records received before then, unread ones excepted; how many."""

@@ -19,8 +19,8 @@ CREATE TABLE epoch(
   low_floor INTEGER NOT NULL, low_floor_ms INTEGER NOT NULL,
   parent_head BLOB, parent_epoch BLOB, parent_last INTEGER, UNIQUE(gate_no, epoch));
 CREATE TABLE record(
-  id INTEGER PRIMARY KEY, epoch_id INTEGER NOT NULL REFERENCES epoch(id), number INTEGER NOT NULL, side INTEGER NOT NULL,
-  head BLOB NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, corrected_ms INTEGER, mark INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY, epoch_id INTEGER NOT NULL REFERENCES epoch(id), number INTEGER NOT NULL,
+  side INTEGER NOT NULL, head BLOB NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, corrected_ms INTEGER, mark INTEGER NOT NULL,
   received_ms INTEGER NOT NULL, header BLOB NOT NULL, UNIQUE(epoch_id, number, side));
 CREATE INDEX record_unread ON record(id) WHERE mark = 3;
 CREATE TABLE payload(record_id INTEGER PRIMARY KEY REFERENCES record(id), salt BLOB NOT NULL, payload BLOB NOT NULL);
@@ -38,8 +38,8 @@ CREATE TABLE leaf(
   dim INTEGER NOT NULL REFERENCES dim(id), kind TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL,
   PRIMARY KEY(kind, bucket, dim)) WITHOUT ROWID;
 CREATE TABLE counted(
-  gate_no INTEGER NOT NULL, passage BLOB NOT NULL, figure TEXT NOT NULL, record_id INTEGER NOT NULL, at INTEGER NOT NULL,
-  epoch BLOB NOT NULL, number INTEGER NOT NULL, dim INTEGER NOT NULL, corrected_ms INTEGER,
+  gate_no INTEGER NOT NULL, passage BLOB NOT NULL, figure TEXT NOT NULL, record_id INTEGER NOT NULL,
+  at INTEGER NOT NULL, epoch BLOB NOT NULL, number INTEGER NOT NULL, dim INTEGER NOT NULL, corrected_ms INTEGER,
   PRIMARY KEY(gate_no, passage, figure)) WITHOUT ROWID;
 CREATE TABLE clock_set(
   gate_no INTEGER NOT NULL, boot_id BLOB NOT NULL, mono_ms INTEGER NOT NULL, record_id INTEGER NOT NULL,
@@ -50,8 +50,8 @@ CREATE TABLE untrusted(
   PRIMARY KEY(gate_no, boot_id, mono_ms, record_id)) WITHOUT ROWID;
 CREATE TABLE alarm_case(
   gate_no INTEGER NOT NULL, epoch BLOB NOT NULL, number INTEGER NOT NULL, origin TEXT NOT NULL, open INTEGER NOT NULL,
-  name TEXT NOT NULL, priority INTEGER NOT NULL, detail TEXT NOT NULL, passage BLOB, opened_ms INTEGER, cleared_ms INTEGER,
-  late INTEGER NOT NULL, orphan INTEGER NOT NULL, PRIMARY KEY(gate_no, epoch, number, origin));
+  name TEXT NOT NULL, priority INTEGER NOT NULL, detail TEXT NOT NULL, passage BLOB,
+  opened_ms INTEGER, cleared_ms INTEGER, late INTEGER NOT NULL, orphan INTEGER NOT NULL, PRIMARY KEY(gate_no, epoch, number, origin));
 CREATE INDEX case_open ON alarm_case(gate_no) WHERE open = 1;
 CREATE INDEX case_passage ON alarm_case(gate_no, passage) WHERE open = 1 AND passage IS NOT NULL;
 CREATE TABLE copy(

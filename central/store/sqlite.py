@@ -95,7 +95,11 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     # Built in one thread, used in another: never in two at once.
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        f"{file.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
         if not read_only:

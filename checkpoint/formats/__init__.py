@@ -39,7 +39,7 @@ def read_pass(
 ) -> Presented:
     """What the text of a code is: a pass with reason `pass_valid`, or the reason why not. Never raises for bad input.
 
-    `payload` exactly as decoded: base45 text may begin or end with a space. Scope is judged by `passes.in_scope`,
+    `payload` exactly as decoded: spaces are part of base45. Scope is judged by `passes.in_scope`,
     status by the status list. The times in the pass are judged by `now_s` even if the clock is not trusted
     (`Presented.by_clock`); `leeway_before_s`, `leeway_after_s` and `here` as in `gk1.read`.
     """

@@ -54,7 +54,7 @@ class LcusRelay:
             raise
 
     def pulse(self, channel: int, seconds: float) -> Pulse:
-        """One order to the child. Never confirmed: the board has no read-back. A child that fails an order is given up."""
+        """One order to the child; one that fails it is given up. Never confirmed: the board has no read-back."""
         if not 0 <= channel < self._options.relays:
             raise ValueError(f"{self._name}: relay {channel} does not exist; it has 0 to {self._options.relays - 1}")
         try:

@@ -1,4 +1,4 @@
-"""Cameras: a USB camera, a network stream, a film or a folder of photos, each as a source of which the newest frame counts."""
+"""Cameras: a USB camera, a network stream, a film or a folder of photos, of which only the newest frame counts."""
 
 from __future__ import annotations
 

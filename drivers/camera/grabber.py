@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    # A picture that is decoded when it is asked for, so that frames nobody looks at cost nothing; None if it is damaged.
+    # A picture that is decoded when asked for, so that frames nobody looks at cost nothing; None if it is damaged.
     Picture = Callable[[], NDArray[Any] | None]
 
 _FIRST_RETRY_S: Final = 0.1
@@ -54,7 +54,7 @@ class GrabbingCamera:
         self._thread.start()
 
     def read(self, timeout_s: float) -> Frame | None:
-        """The newest frame not seen before, or None if none came in time. Raises DeviceGoneError after the same wait."""
+        """The newest frame not seen before; None if none came in time. Raises DeviceGoneError, after the same wait."""
         until = time.monotonic() + timeout_s
         while True:
             taken = self._take(until - time.monotonic())

@@ -85,7 +85,7 @@ class PartReader:
 
 
 class MjpegSource:
-    """A camera's MJPEG address, open. Decodes in gray and only what is asked for: that is most of the saving over OpenCV."""
+    """A camera's MJPEG address, open. Decodes in gray and only what is asked for: much cheaper than OpenCV's own."""
 
     def __init__(self, url: str, timeout_s: float, name: str) -> None:
         self._name = name

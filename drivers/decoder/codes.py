@@ -24,7 +24,7 @@ class Code:
 class Decoded:
     """The outcome of looking at one picture: `decoder` is the last variant tried, `ms` the time it all took.
 
-    `error` holds the words of a decoder that failed, or why the picture could not be used; codes may be there all the same.
+    `error` holds the words of a decoder that failed, or why the picture could not be used; codes may be there even so.
     """
 
     codes: tuple[Code, ...]

@@ -1,4 +1,4 @@
-"""The cascade: zxing-cpp on every frame, a second opinion when there is time for one, all of them on a still picture."""
+"""The cascade: zxing-cpp on every frame, a second opinion when there is time for one, all on a still picture."""
 
 from __future__ import annotations
 

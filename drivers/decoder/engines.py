@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Engine = Callable[[Gray], tuple[Code, ...]]
 
 # All other formats are off: with them a frame costs twelve times as much, and moire is read as bar codes.
-_QR: Final = zxingcpp.BarcodeFormat.QRCode
+_QR: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
 # Contrast-limited equalisation, found by trial: more clip brings out noise, smaller tiles cut through modules.
 _CLAHE_CLIP: Final = 2.0
 _CLAHE_TILES: Final = (8, 8)
@@ -45,7 +45,7 @@ def zxing_on_clahe(gray: Gray) -> tuple[Code, ...]:
 
 
 def zxing_on_double(gray: Gray) -> tuple[Code, ...]:
-    """Twice the size: codes of one or two pixels a module, as in thumbnails. Only for still pictures: four times the cost."""
+    """Twice the size: codes of one or two pixels a module. Only for still pictures: it costs four times as much."""
     double = cv2.resize(gray, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     codes = zxing(double, name="zxing-cpp+double")  # type: ignore[arg-type]
     return tuple(_scaled(code, 0.5) for code in codes)

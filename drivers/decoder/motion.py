@@ -1,4 +1,4 @@
-"""Whether anything changed since the picture that was last looked at, and where: so cheap that every frame can afford it."""
+"""Whether anything changed since the picture last looked at, and where: cheap enough for every frame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MARGIN: Final = 12
 
 
 def thumbnail(image: NDArray[Any]) -> Gray:
-    """A gray picture of SMALL_PX. Of colour only green is taken: it carries most of the light, and needs no conversion."""
+    """A gray picture of SMALL_PX. Of colour only green is taken: it carries most of the light."""
     sampled = cv2.resize(image, _SAMPLED_PX, interpolation=cv2.INTER_NEAREST)
     if sampled.ndim == 3:
         sampled = np.ascontiguousarray(sampled[:, :, min(1, sampled.shape[2] - 1)])
@@ -48,7 +48,8 @@ class MotionCheck:
         """Left, top, right, bottom of what changed, as shares of the picture; None if nothing did."""
         if self._reference is None:
             return (0.0, 0.0, 1.0, 1.0)
-        mask = cv2.compare(cv2.absdiff(small, self._reference), _CHANGED_LEVELS, cv2.CMP_GT)
+        difference = cv2.absdiff(small, self._reference)
+        mask = cv2.threshold(difference, _CHANGED_LEVELS, 255, cv2.THRESH_BINARY)[1]
         if cv2.countNonZero(mask) < _LEAST_CHANGED:
             return None
         return _box(mask)

@@ -47,7 +47,8 @@ def as_gray(image: object) -> Gray:
         return np.ascontiguousarray(small.reshape(small.shape[:2]))
     if channels != 3:
         raise PictureError(f"not a picture: {channels} channels")
-    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
+    gray: Gray = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
+    return gray
 
 
 def load(path: Path) -> NDArray[Any]:
@@ -69,7 +70,7 @@ def load(path: Path) -> NDArray[Any]:
 
 def _eight_bits(image: NDArray[Any]) -> Gray:
     if image.dtype == np.uint8:
-        return image
+        return image.astype(np.uint8, copy=False)
     if image.dtype == np.bool_:
         return image.astype(np.uint8) * np.uint8(255)
     if image.dtype == np.uint16:
@@ -79,7 +80,8 @@ def _eight_bits(image: NDArray[Any]) -> Gray:
     values = np.nan_to_num(image.astype(np.float32), nan=0.0, posinf=255.0, neginf=0.0)
     # Floating-point pictures run from 0 to 1 by custom; others are taken as they stand.
     scale = 255.0 if image.dtype.kind == "f" and values.max() <= 1.0 else 1.0
-    return np.clip(values * scale, 0, 255).astype(np.uint8)
+    eight: Gray = np.clip(values * scale, 0, 255).astype(np.uint8)
+    return eight
 
 
 def _bounded(image: Gray) -> Gray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import select
@@ -24,6 +25,7 @@ from drivers.emulators.thermometer_scene import Change, Scene, read_scenario
 from drivers.errors import OptionError
 
 _LONGEST_WAIT_S: Final = 1.0
+_NO_CHANGE: Final = Change()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class EmulatorSettings:
     `scenario`: file of JSON lines. `control`: path of a Unix datagram socket that takes changes.
     """
 
-    start: Change = Change()
+    start: Change = _NO_CHANGE
     jitter_c: float = 0.02
     seed: int = 0
     baud: int | None = None
@@ -49,18 +51,18 @@ class EmulatorSettings:
 
 
 class ThermometerEmulator:
-    """One emulated module behind `link`. Use as a context manager, or `start` and `stop`; or `run` in the foreground.
+    """One emulated module behind `link`. Use as a context manager, or `start` and `stop`.
 
     `set` may be called from any thread. Raises OptionError for an unknown model or a scenario that does not fit,
     FileExistsError if `link` is taken by something that is no link.
     """
 
-    def __init__(self, model: str, link: Path, settings: EmulatorSettings = EmulatorSettings()) -> None:
+    def __init__(self, model: str, link: Path, settings: EmulatorSettings | None = None) -> None:
         if model not in MODULES:
             raise OptionError(f"thermometer {model!r} cannot be emulated; known are: {', '.join(sorted(MODULES))}")
+        settings = self._settings = settings or EmulatorSettings()
         rng = random.Random(settings.seed)
         self._module = MODULES[model](settings.streaming)
-        self._settings = settings
         self._period_s = None if settings.rate_hz is None else 1 / settings.rate_hz
         self._scene = Scene(settings.start, settings.jitter_c, rng)
         self._spoiler = Spoiler(model, self._module, settings.fault_every, rng)
@@ -105,15 +107,6 @@ class ThermometerEmulator:
             self._thread = None
             self._close()
 
-    def run(self, on_ready: Callable[[str], None]) -> None:
-        """Run here until `stop` is called from elsewhere; `on_ready` gets the path of the pseudo-terminal."""
-        self._open()
-        try:
-            on_ready(self.path)
-            self._loop()
-        finally:
-            self._close()
-
     def __enter__(self) -> Self:
         return self.start()
 
@@ -131,6 +124,8 @@ class ThermometerEmulator:
             self._line.unplug()
             raise
         self._wake_r, self._wake_w = os.pipe()
+        # A full pipe wakes as well as one more byte would.
+        os.set_blocking(self._wake_w, False)
         self._scenario = ScenarioClock(self._steps, time.monotonic())
 
     def _close(self) -> None:
@@ -145,7 +140,8 @@ class ThermometerEmulator:
     def _wake(self) -> None:
         with self._lock:
             if self._wake_w >= 0:
-                os.write(self._wake_w, b"!")
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._wake_w, b"!")
 
     def _loop(self) -> None:
         while not self._stopping.is_set():

@@ -25,6 +25,7 @@ class Dialogue:
         self._turn = 0
         self._patience_s = self._model.answer_s
         self._asked_at_s: float | None = None
+        self._asked_again = False
         self.next_ask_at_s = now_s + self._model.listen_s
 
     def question(self, now_s: float) -> bytes | None:
@@ -32,6 +33,7 @@ class Dialogue:
         if now_s < self.next_ask_at_s:
             return None
         if self._asked_at_s is not None:
+            self._asked_again = True
             self._turn += 1
             self._patience_s = min(self._patience_s * _PATIENCE_GROWTH, _LONGEST_PATIENCE_S)
         self._asked_at_s = now_s
@@ -42,6 +44,10 @@ class Dialogue:
         """A good frame came. One that nobody asked for means a stream: then be quiet as long as it flows."""
         if self._asked_at_s is None:
             self.next_ask_at_s = now_s + self._quiet_s
-        else:
-            self.next_ask_at_s = max(now_s, self._asked_at_s + self._poll_s)
+            return
+        # As in Karn's algorithm for TCP: an answer after a repeated question tells nothing about how long it took.
+        if not self._asked_again:
+            self._patience_s = max(self._model.answer_s, 2 * (now_s - self._asked_at_s))
+        self.next_ask_at_s = max(now_s, self._asked_at_s + self._poll_s)
         self._asked_at_s = None
+        self._asked_again = False

@@ -64,8 +64,8 @@ class Codec(FrameScanner):
         return 4 + count + 1 if count and start + count <= REGISTER_COUNT else 0
 
     def _values(self, raw: bytes) -> Frame | None:
-        # The echo of a write has no temperatures in it.
-        if raw[1] != READ:
+        # The echo of a write has no temperatures. A second head inside is the next frame after one that broke off.
+        if raw[1] != READ or raw.rfind(raw[:4]) != 0:
             return None
         object_c = _celsius(raw, OBJECT_REGISTER)
         if object_c is None:

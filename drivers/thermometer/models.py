@@ -91,8 +91,8 @@ LU90614 = Model(
     asks=(lu90614.MEASURE,),
     # Public drivers leave 50 ms between the mode and the first measurement.
     listen_s=0.05,
-    # The slowest of them waits this long for an answer.
-    answer_s=0.8,
+    # They wait 0.1 to 0.8 s for an answer.
+    answer_s=0.5,
     poll_s=0.2,
     streams=False,
     period_s=0.2,

@@ -40,8 +40,8 @@ def sum8(data: bytes) -> int:
 class FrameScanner(ABC):
     """Finds frames that end in the sum of all their earlier bytes; a subclass knows one family's head and values.
 
-    A frame is accepted on its length and checksum only, since a header's bytes may occur in data as well: after a bad
-    one a single byte is dropped and the search goes on at the next.
+    A head alone proves nothing, since its bytes may occur in data as well: after anything that is not a good frame
+    a single byte is dropped and the search goes on at the next.
     """
 
     def __init__(self) -> None:
@@ -91,24 +91,25 @@ class FrameScanner(ABC):
             wanted = self._wanted(self._buffer)
             if wanted > len(self._buffer):
                 break
-            raw = bytes(self._buffer[:wanted])
-            if not raw:
-                self._drop_one()
-            elif sum8(raw[:-1]) != raw[-1]:
-                self.counters.checksum_bad += 1
+            frame = self._checked(bytes(self._buffer[:wanted]))
+            if frame is None:
                 self._drop_one()
             else:
                 del self._buffer[:wanted]
-                frames += self._accept(raw)
+                self.counters.good += 1
+                frames.append(frame)
         return frames
 
-    def _accept(self, raw: bytes) -> list[Frame]:
+    def _checked(self, raw: bytes) -> Frame | None:
+        if not raw:
+            return None
+        if sum8(raw[:-1]) != raw[-1]:
+            self.counters.checksum_bad += 1
+            return None
         frame = self._values(raw)
         if frame is None:
             self.counters.wrong_type += 1
-            return []
-        self.counters.good += 1
-        return [frame]
+        return frame
 
     def _drop_one(self) -> None:
         del self._buffer[0]

@@ -6,14 +6,7 @@ from typing import Final
 
 import msgspec
 
-try:
-    from checkpoint.reasons import reason
-except ImportError:  # TEMPORARY
-    from types import SimpleNamespace
-    _T={"fever":("体温偏高","Temperature high","请引导到复测点，电话上报","Guide to the second measurement and call"),"forged":("通行码无效：签名不符","Forged pass: bad signature","请勿放行，请对方出示本人通行码","Do not open; ask for their own pass"),"ok":("通行码有效","Pass valid","",""),"thermometer_down":("测温仪无读数","Thermometer silent","请人工测温并登记","Measure by hand and record"),"prompt_scan":("请出示通行码","Please show your pass","",""),"prompt_measure":("请靠近测温","Please step close to be measured","",""),"prompt_go":("请通行","Please go through","",""),"prompt_hold":("请稍候，工作人员协助","Please wait, staff will help","","")}
-    def reason(code):
-        z=_T.get(code,(code,code,"",""))
-        return SimpleNamespace(zh=z[0],en=z[1],todo_zh=z[2],todo_en=z[3])
+from checkpoint.reasons import ALL
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -74,28 +67,15 @@ ATTENDANCE: Final = {
 # What the resident is asked for, as a pictogram; every other prompt shows the hour glass.
 PICTOGRAMS: Final = {
     "prompt_scan": "scan",
-    "prompt_measure": "measure",
+    "prompt_one_code": "scan",
+    "prompt_measure_forehead": "measure",
+    "prompt_measure_wrist": "measure",
+    "prompt_measure_neck": "measure",
+    "prompt_closer": "measure",
+    "prompt_hold_still": "measure",
+    "prompt_next_of_party": "measure",
     "prompt_mask": "mask",
-    "prompt_go": "go",
-}
-
-# Why a guard decided by hand: at most eight of each, never free text.
-ADMITTING: Final = {
-    "known_resident": Words("认识的住户", "Known resident"),
-    "pass_by_paper": Words("纸质通行证", "Paper pass"),
-    "measured_by_hand": Words("人工测温正常", "Measured by hand"),
-    "device_fault": Words("设备故障", "Device fault"),
-    "medical": Words("就医急救", "Medical need"),
-    "on_duty": Words("公务应急", "On duty"),
-    "accompanied": Words("有人陪同", "Accompanied"),
-    "told_by_call": Words("电话获准", "Allowed by call"),
-}
-REFUSING: Final = {
-    "not_the_holder": Words("非本人", "Not the holder"),
-    "fever_confirmed": Words("复测仍高", "High again"),
-    "no_valid_pass": Words("无有效通行证", "No valid pass"),
-    "no_mask": Words("不戴口罩", "No mask"),
-    "left_by_choice": Words("本人离开", "Left by choice"),
+    "prompt_pass_through": "go",
 }
 
 _MINUTE_S: Final = 60
@@ -109,10 +89,13 @@ def word(table: dict[str, Words], code: str) -> Words:
 
 
 def reason_words(code: str) -> tuple[Words, Words]:
-    """What happened, and what to do about it; empty texts for an empty code."""
-    if not code:
-        return Words(), Words()
-    row = reason(code)
+    """What happened, and what to do about it; empty texts for an empty code.
+
+    A code without a row stands for itself: a missing translation must not darken the screen.
+    """
+    row = ALL.get(code)
+    if row is None:
+        return Words(code, code), Words()
     return Words(row.zh, row.en), Words(row.todo_zh, row.todo_en)
 
 

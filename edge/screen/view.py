@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from checkpoint.reasons import OVERRIDES
 from edge.screen import texts
 from edge.screen.texts import Words, reason_words, word
 from edge.status import FaultView, LaneView, Snapshot, Tick
@@ -85,12 +86,10 @@ class GuardPage(msgspec.Struct, frozen=True):
     call: Words
     phone: str
     acts: bool
-    reasons: tuple[Choice, ...]
-    refusals: tuple[Choice, ...]
+    overrides: tuple[Choice, ...]
 
 
-_ADMITTING: Final = tuple(Choice(code, words) for code, words in texts.ADMITTING.items())
-_REFUSING: Final = tuple(Choice(code, words) for code, words in texts.REFUSING.items())
+_OVERRIDES: Final = tuple(Choice(code, texts.reason_words(code)[0]) for code in OVERRIDES)
 
 
 def guard_page(snapshot: Snapshot, build: str, acts: bool) -> GuardPage:
@@ -113,8 +112,7 @@ def guard_page(snapshot: Snapshot, build: str, acts: bool) -> GuardPage:
         call=Words(snapshot.call_role_zh, snapshot.call_role_en),
         phone=snapshot.call_phone,
         acts=acts,
-        reasons=_ADMITTING,
-        refusals=_REFUSING,
+        overrides=_OVERRIDES,
     )
 
 

@@ -33,6 +33,13 @@ function list(node, items, row) {
   node.replaceChildren(...items.slice(0, 20).map(row));
 }
 
+// Tells the style how many Chinese characters wide a line is, so that it can fill the block in one line.
+function fit(node) {
+  let wide = 1;
+  for (const sign of node.textContent) wide += sign < "\u2000" ? .58 : 1;
+  node.style.setProperty("--n", Math.max(6, wide).toFixed(1));
+}
+
 function step(item) {
   const row = make("li", "");
   row.dataset.tick = item.state;
@@ -54,8 +61,8 @@ function showLane(node, lane) {
   both(node, "word", lane.word);
   both(node, "reason", lane.reason);
   both(node, "todo", lane.todo);
-  for (const name of ["reason", "todo"]) node.querySelector("." + name).style.setProperty("--n", Math.max(6, lane[name].zh.length));
-  put(node.querySelector(".state .phone"), lane.state === "escalate" ? page.call.zh + " " + page.phone : "");
+  put(node.querySelector(".phone"), lane.state === "escalate" ? page.call.zh + " " + page.phone : "");
+  for (const name of ["reason", "todo", "phone"]) fit(node.querySelector("." + name));
   list(node.querySelector(".notes"), lane.notes, (note) => make("li", note.zh + " " + note.en));
   list(node.querySelector(".steps"), lane.steps, step);
   const reading = node.querySelector(".reading");
@@ -85,11 +92,10 @@ function show() {
     if (!ids.includes(chosen)) chosen = ids[0];
   }
   page.lanes.forEach((lane, at) => showLane(root.children[at], lane));
-  cell("gate", page.name.zh + " " + page.name.en, page.gate + " · " + page.grid, false);
+  cell("gate", page.name.zh + " " + page.name.en, page.attendance.zh + " · " + page.gate + " · " + page.grid.split("/").slice(-2).join("/"), false);
   cell("clock", page.clock.text.zh, page.date, page.clock.bad);
   cell("link", page.link.text.zh, page.link.text.en, page.link.bad);
   cell("policy", page.policy.text.zh, page.policy.text.en, page.policy.bad);
-  cell("attendance", page.attendance.zh, page.attendance.en, false);
   list($("faults"), page.faults, (fault) => make("li", fault.zh + " " + fault.en));
   $("alarm").hidden = page.recording;
   put($("alarm"), page.recording ? "" : "未记录 — 自动放行已停 · NOT RECORDED: nothing opens by itself");
@@ -190,7 +196,7 @@ function fillSheet() {
   $("acts").hidden = !byHand;
   choices($("acts"), ACTS, act, (code) => { act = code; why = ""; fillSheet(); });
   $("celsius").hidden = act !== "measured";
-  const reasons = { admit: page.reasons, refuse: page.refusals }[act] || [];
+  const reasons = act === "admit" || act === "refuse" ? page.overrides : [];
   $("reasons").hidden = !reasons.length;
   choices($("reasons"), reasons.map((r) => [r.code, r.words.zh, r.words.en]), why, (code) => { why = code; fillSheet(); $("pin").focus(); });
 }
@@ -211,7 +217,7 @@ function openCall() {
   closeSheets();
   put($("call-role"), page.call.zh + " " + page.call.en);
   put($("call-phone"), page.phone);
-  put(document.querySelector(".place-code"), page.name.zh + " · " + page.gate + " · " + page.grid);
+  put($("place"), page.name.zh + " · " + page.gate + " · " + page.grid);
   $("call").hidden = false;
 }
 function mute() { muteUntil = Date.now() < muteUntil ? 0 : Date.now() + MUTE_MS; }
@@ -225,13 +231,13 @@ async function send(event) {
   }
   $("pin").value = "";
   put($("refused"), "…");
-  const done = (ok, text) => { put($("refused"), text); if (ok) closeSheets(); };
   try {
     const answer = await fetch("/act", { method: "POST", headers: { "Content-Type": "application/json", "X-Guankou-Act": "1" }, body: JSON.stringify(form) });
     const said = await answer.json();
-    if (said.ok) acknowledged.add(caseOf(lane));
-    done(said.ok, said.ok ? "" : said.zh + " " + said.en);
-  } catch { done(false, "未送达 not delivered"); }
+    if (!said.ok) return put($("refused"), said.zh + " " + said.en);
+    acknowledged.add(caseOf(lane));
+    closeSheets();
+  } catch { put($("refused"), "未送达 not delivered"); }
 }
 
 // ---- keys

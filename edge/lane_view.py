@@ -1,0 +1,128 @@
+"""What a lane looks like on the screen: state, reason, prompt, the ticks of its checks. Only reads the lane."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from checkpoint.records import CheckResult
+from edge.attempt import Attempt, rule_of, wanted_people
+from edge.lane import Lane, Shown
+from edge.status import LaneView, Tick, TickState
+
+_TICK_OF: Final[dict[str, TickState]] = {
+    "ok": "done",
+    "failed": "failed",
+    "missing": "missing",
+    "not_obtained": "missing",
+    "skipped": "off",
+}
+
+
+def view(lane: Lane) -> LaneView:
+    """The lane as it stands now."""
+    attempt, shown = lane.attempt, lane.shown
+    if shown is not None and (attempt is None or attempt.presented is None):
+        return _verdict_view(lane, shown)
+    if lane.down and attempt is None:
+        reason = next(iter(lane.down.values()))[0]
+        return _base(lane, "fault", reason, "prompt_wait_guard", ())
+    if attempt is None:
+        return _base(lane, "wait", "", "prompt_scan", ())
+    return _attempt_view(lane, attempt)
+
+
+def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, ...]) -> LaneView:
+    where = lane.settings.where
+    notes = tuple(
+        note
+        for note, holds in (
+            ("assisted", lane.assisted),
+            ("weak_binding", lane.presence.weak),
+            ("tailgating", lane.opening is not None and lane.opening.tailgated),
+        )
+        if holds
+    )
+    return LaneView(
+        name=where.lane,
+        direction=where.direction,
+        kind=where.lane_kind,
+        state=state,  # type: ignore[arg-type]
+        reason=reason,
+        prompt=prompt,
+        ticks=ticks,
+        notes=notes,
+    )
+
+
+def _verdict_view(lane: Lane, shown: Shown) -> LaneView:
+    decision, holder = shown.decision, shown.holder
+    base = _base(lane, decision.verdict, decision.reason, _prompt_after(shown), _ticks(decision.results))
+    last = shown.readings[-1] if shown.readings else None
+    return _with(
+        base,
+        passage=shown.passage.hex(),
+        since_mono_ms=shown.since_ms,
+        object_c=last.object_c if last else None,
+        ambient_c=last.ambient_c if last else None,
+        pass_class=holder.pass_class if holder else "",
+        tail=holder.pass_id.hex()[-4:].upper() if holder else "",
+        party_size=holder.party_size if holder else 1,
+        party_passed=lane.opening.crossings if lane.opening else 0,
+    )
+
+
+def _attempt_view(lane: Lane, attempt: Attempt) -> LaneView:
+    rule = rule_of(attempt.holder, lane.settings, lane.world)
+    people, wanted = attempt.taking.people, wanted_people(attempt.holder, rule)
+    ticks = []
+    for check in rule.checks:
+        done = (check == "pass" and attempt.presented is not None) or (check == "temperature" and len(people) >= wanted)
+        ticks.append(Tick(check, "off" if rule.mode_of(check) == "off" else "done" if done else "waiting"))
+    base = _base(lane, "wait", "", _prompt_during(attempt, wanted), tuple(ticks))
+    last, holder = attempt.taking.last, attempt.holder
+    return _with(
+        base,
+        object_c=last.object_c if last else None,
+        ambient_c=last.ambient_c if last else None,
+        pass_class=holder.pass_class if holder else "",
+        tail=holder.pass_id.hex()[-4:].upper() if holder else "",
+        party_size=holder.party_size if holder else 1,
+        party_passed=len(people),
+    )
+
+
+def _ticks(results: tuple[CheckResult, ...]) -> tuple[Tick, ...]:
+    return tuple(
+        Tick(r.check, "warned" if r.mode != "enforce" and r.result == "failed" else _TICK_OF.get(r.result, "missing"))
+        for r in results
+    )
+
+
+def _prompt_during(attempt: Attempt, wanted: int) -> str:
+    if attempt.presented is None:
+        return "prompt_scan"
+    if attempt.taking.in_shade:
+        return "prompt_shade"
+    if 0 < len(attempt.taking.people) < wanted and not attempt.taking.wants_second:
+        return "prompt_next_of_party"
+    return f"prompt_measure_{attempt.taking.prompt_site}"
+
+
+def _prompt_after(shown: Shown) -> str:
+    match shown.decision.verdict, shown.decision.reason:
+        case "allow", _:
+            return "prompt_pass_through"
+        case _, "temperature_low" | "retest_too_early":
+            return "prompt_rest_warm"
+        case _, "two_people" | "two_codes":
+            return "prompt_one_by_one"
+        case "escalate", _:
+            return "prompt_wait_guard"
+        case _:
+            return ""
+
+
+def _with(view: LaneView, **changes: object) -> LaneView:
+    return msgspec.structs.replace(view, **changes)

@@ -1,0 +1,154 @@
+"""A lane on the bench: the real machine and the real passes, with time in the test's hands."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from checkpoint import cose
+from checkpoint.formats import gk1
+from checkpoint.level import LaneLevel
+from checkpoint.passes import Claims
+from checkpoint.policy import parse_policy
+from checkpoint.policy_schema import Attendance
+from checkpoint.records import OutcomeOf, Verdict, Where
+from checkpoint.temperature import Measurement
+from checkpoint.trust import TrustEntry, TrustList
+from edge import facts
+from edge.clock import Moment
+from edge.effects import Commit, Effect, OpenBarrier, RaiseAlarm
+from edge.lane import Lane
+from edge.world import LaneSettings, World
+
+START_MS = 1_770_000_000_000
+ISSUER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+PUBLIC = cose.public_bytes(ISSUER)
+
+POLICY = b"""
+id = "bench"
+version = 3
+title_zh = "\xe6\xb5\x8b\xe8\xaf\x95"
+title_en = "Bench"
+authority = "nobody"
+valid_from = 2020-01-01T00:00:00+08:00
+valid_until = 2100-01-01T00:00:00+08:00
+zone_level = "medium"
+[[rule]]
+name = "everybody"
+checks = ["pass", "temperature"]
+[temperature]
+window_s = 0.6
+min_frames = 4
+retest_after_s = 6.0
+retest_valid_s = 60.0
+[timeouts]
+presentation_s = 5.0
+measure_s = 4.0
+crossing_s = 4.0
+verdict_shown_s = 2.0
+escalation_s = 6.0
+same_code_ignored_s = 1.0
+"""
+
+MEASURE_EACH = POLICY.replace(b'checks = ["pass", "temperature"]', b'checks = ["pass", "temperature"]\nparty = "each"')
+
+
+def a_pass(serial: int = 1, *, key: Ed25519PrivateKey = ISSUER, expired: bool = False, party: int = 1) -> bytes:
+    now_s = START_MS // 1000
+    claims = Claims(
+        pass_id=serial.to_bytes(8, "big"),
+        subject=bytes(8),
+        pass_class="resident",
+        scope=("garden",),
+        not_before_s=now_s - 7200,
+        expires_s=now_s - 3600 if expired else now_s + 86_400,
+        party_size=party,
+    )
+    return gk1.issue(claims, key).encode()
+
+
+def trust() -> TrustList:
+    entry = TrustEntry(cose.key_id(PUBLIC), PUBLIC, "office", frozenset({"resident"}), (), 0, 10**14)
+    return TrustList([entry])
+
+
+class Bench:
+    """Feeds one lane and keeps what it asked for."""
+
+    def __init__(
+        self, *, sensor: bool = True, attendance: Attendance = "guard", warm: bool = True, policy: bytes = POLICY
+    ) -> None:
+        where = Where("garden", "in", "in", "person")
+        here = ("garden", "grid-1", "city")
+        settings = LaneSettings(
+            where=where,
+            site="garden",
+            here=here,
+            grids=here[1:],
+            warm_place=warm,
+            other_free_exit=False,
+            has_presence=sensor,
+            has_beam=True,
+            has_barrier=True,
+            has_thermometer=True,
+            pulse_ms=1000,
+        )
+        parsed = parse_policy(policy)
+        world = World(parsed, trust(), attendance, False, 10.0, 10.0, None)
+        numbers = count(1)
+        level = LaneLevel(parsed.temperature)
+        self.lane = Lane(settings, world, lambda _at_ms: next(numbers).to_bytes(16, "big"), level)
+        self.now_ms = 0
+        self.effects: list[Effect] = []
+
+    def tell(self, fact: facts.Fact) -> list[Effect]:
+        effects = self.lane.handle(fact, Moment(START_MS + self.now_ms, self.now_ms, True))
+        self.effects += effects
+        for effect in effects:
+            if isinstance(effect, OpenBarrier):
+                self.tell(facts.BarrierMoved(effect.passage, True, True))
+        return effects
+
+    def wait(
+        self, ms: int, *, codes: tuple[bytes, ...] = (), object_c: float | None = None, ambient_c: float = 20.0
+    ) -> None:
+        """Time passes in steps of 100 ms, with these codes in view and this in front of the thermometer."""
+        for _ in range(ms // 100):
+            self.now_ms += 100
+            if codes:
+                self.tell(facts.CodesSeen(codes))
+            if object_c is not None:
+                self.tell(facts.Measured(Measurement(self.now_ms, object_c, ambient_c, None, "surface", ("ok",))))
+            self.tell(facts.Ticked())
+
+    def come(self) -> None:
+        self.tell(facts.PresenceChanged(True))
+
+    def leave(self) -> None:
+        self.tell(facts.PresenceChanged(False))
+        self.wait(500)
+
+    def cross(self) -> None:
+        self.tell(facts.Crossed())
+
+    @property
+    def verdicts(self) -> list[tuple[str, str]]:
+        return [(e.payload.verdict, e.payload.reason) for e in self.effects if _is(e, Verdict)]  # type: ignore[union-attr]
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(e.payload.outcome, e.payload.reason) for e in self.effects if _is(e, OutcomeOf)]  # type: ignore[union-attr]
+
+    @property
+    def openings(self) -> int:
+        return sum(isinstance(effect, OpenBarrier) for effect in self.effects)
+
+    @property
+    def alarms(self) -> list[str]:
+        return [effect.name for effect in self.effects if isinstance(effect, RaiseAlarm)]
+
+
+def _is(effect: Effect, payload: type) -> bool:
+    return isinstance(effect, Commit) and isinstance(effect.payload, payload)
