@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from central.registry import Registry
+from central.aggregate import local_time
+from central.cases import CONFLICT, FORK, GAP, ROLLBACK, case_id
+from central.completeness import gates_complete
+from central.picture import HOUR_MS, Picture, figures, take_picture
+from central.registry import UNREGISTERED, Registry, line_of
+from central.store.base import CaseRow, GateRow, GateState
+from central.store.sqlite import SqliteStore
+from checkpoint import reasons
+
+# What the collector finds by itself has no row in the table of reasons, which is the gates' language.
+FINDINGS: Final[dict[str, tuple[str, str]]] = {
+    FORK: ("记录出现分叉，疑似设备被克隆或镜像恢复", "Records forked: a clone or a restored image"),
+    ROLLBACK: (
+        "关口记录回退，部分已入库记录在设备上缺失",
+        "The gate's disk went back: it lost records that are stored here",
+    ),
+    GAP: ("记录缺失", "Records are missing"),
+    CONFLICT: ("关口记录与已入库记录不一致", "The gate's records differ from the stored ones"),
+    "unread": ("收到新版本告警，本机无法读取", "An alarm of a newer version that can't be read here"),
+}
 
 
 class Completeness(msgspec.Struct, frozen=True):
@@ -42,7 +64,8 @@ class TreeView(msgspec.Struct, frozen=True):
 
 
 class GateView(msgspec.Struct, frozen=True):
-    """One gate. `link_age_s`: age of its last signed heartbeat, None before the first; `backlog`: its unsent records."""
+    """One gate. `link_age_s`: age of its last signed heartbeat, None before the first; `backlog`: unsent
+    records; `unread`: stored, but of a newer version; `missing`: known to be missing."""
 
     gate: str
     grid: str
@@ -59,6 +82,7 @@ class GateView(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     complete_through_ms: int | None
     unread: int
+    missing: int
     open_alarms: int
 
 
@@ -98,16 +122,85 @@ class Board:
 
     def tree(self) -> TreeView:
         """Every node with today's counts."""
-        raise NotImplementedError
+        picture = self._picture()
+        nodes = tuple(_node(picture, path, grid) for path, grid in _places(picture))
+        day = local_time(picture.as_of_ms, self._registry.zone).date().isoformat()
+        return TreeView(picture.as_of_ms, self._registry.zone, day, nodes)
 
     def gates(self, path: str = "") -> tuple[GateView, ...]:
         """The gates under a grid path (all for an empty one), by id."""
-        raise NotImplementedError
+        picture = self._picture()
+        alarms = Counter(row.gate_no for row in picture.cases)
+        return tuple(_gate(picture, gate, alarms[gate.no]) for gate in picture.gates_under(path))
 
     def alarms(self, path: str = "") -> tuple[AlarmView, ...]:
         """Open cases under a grid path: highest priority first, then oldest."""
-        raise NotImplementedError
+        picture = self._picture()
+        return tuple(_alarm(picture, gate, row) for gate, row in picture.cases_under(path))
 
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]:
-        """The last `count` hours of a node (of all for an empty path), oldest first; hours without counts are there too."""
-        raise NotImplementedError
+        """The last `count` hours of a node (all for an empty path), oldest first; hours without counts are there too."""
+        picture = self._picture(count)
+        return tuple(_hour(picture, path, start) for start in picture.hour_starts())
+
+    def _picture(self, hour_count: int = 1) -> Picture:
+        with closing(SqliteStore(self._database, read_only=True)) as store:
+            return take_picture(store, self._registry, self._now_ms(), hour_count)
+
+
+def case_name(code: str) -> tuple[str, str]:
+    """A case's name in Chinese and English; the code itself where no text is known."""
+    known = FINDINGS.get(code)
+    if known is None and code in reasons.ALL:
+        known = (reasons.ALL[code].zh, reasons.ALL[code].en)
+    return known or (code, code)
+
+
+def _places(picture: Picture) -> list[tuple[str, str]]:
+    """(path, grid id at a leaf) in preorder; grids that the tree does not name come last."""
+    tree = picture.registry.tree
+    places = {tree.path(area.id): area.id if area.level == "grid" else "" for area in tree.grids.values()}
+    strangers = {picture.path_of_gate(gate): gate.grid for gate in picture.gates}
+    strangers |= {leaf.path: leaf.key[0] for leaf in picture.today}
+    for path in sorted(strangers.keys() - places.keys()):
+        for above in line_of(path)[1:]:
+            places.setdefault(above, "")
+        places[path] = strangers[path]
+    return sorted(places.items(), key=lambda item: (item[0].startswith(UNREGISTERED), item[0].split("/")))
+
+
+def _node(picture: Picture, path: str, grid: str) -> NodeView:
+    verdicts, outcomes = figures(picture.today, path)
+    complete, expected = gates_complete(picture.expected(), path, picture.full_hour_ms)
+    last = path.rsplit("/", 1)[-1]
+    name_zh, name_en = picture.names.get(path, (last, last))
+    return NodeView(
+        path, grid, path.count("/"), name_zh, name_en, verdicts, outcomes,
+        Completeness(complete, expected, picture.full_hour_ms), len(picture.cases_under(path)),
+    )  # fmt: skip
+
+
+def _gate(picture: Picture, gate: GateRow, open_alarms: int) -> GateView:
+    state = picture.states.get(gate.no) or GateState(gate.no, False, None, 0, (), {}, None)
+    age_s = None if state.seen_ms is None else max(0.0, (picture.as_of_ms - state.seen_ms) / 1000)
+    return GateView(
+        gate.gate, gate.grid, picture.path_of_gate(gate), gate.site, gate.revoked_ms is not None, state.online,
+        state.seen_ms, age_s, state.backlog, state.faults, state.versions.get("software", ""),
+        state.versions.get("policy", ""), state.versions, state.complete_ms, picture.unread.get(gate.no, 0),
+        picture.missing.get(gate.no, 0), open_alarms,
+    )  # fmt: skip
+
+
+def _alarm(picture: Picture, gate: GateRow, row: CaseRow) -> AlarmView:
+    name_zh, name_en = case_name(row.name)
+    opened_ms = row.opened_ms or 0
+    return AlarmView(
+        case_id(gate.gate, row.epoch, row.number, row.origin), gate.gate, picture.path_of_gate(gate), row.name, name_zh,
+        name_en, row.priority, row.detail, opened_ms, max(0.0, (picture.as_of_ms - opened_ms) / 1000), row.late, row.orphan,
+    )  # fmt: skip
+
+
+def _hour(picture: Picture, path: str, start_ms: int) -> HourView:
+    leaves = [leaf for leaf in picture.hours if start_ms <= leaf.bucket < start_ms + HOUR_MS]
+    label = local_time(start_ms, picture.registry.zone).strftime("%H:00")
+    return HourView(start_ms, label, *figures(leaves, path))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+
 from checkpoint.passes import Presented
 from checkpoint.policy_schema import CheckName, Policy
 from checkpoint.reasons import ALL, LISTED_DENIALS

@@ -257,13 +257,13 @@ class Outbox:
         """Connect and begin a new epoch; the reserve is given up for it when the disk is full."""
         try:
             self._connect_and_begin(reason)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._disconnect()
             if not self._give_back_if_full(error):
                 raise self._failing(error) from error
             try:
                 self._connect_and_begin(reason)
-            except sqlite3.Error as again:
+            except (sqlite3.Error, OSError) as again:
                 self._disconnect()
                 raise self._failing(again) from again
         self._reserve.take()
@@ -281,6 +281,9 @@ class Outbox:
         self._begin_epoch(tail, reason)
 
     def _connect(self) -> Tail:
+        if not self._path.exists():
+            # SQLite gives its companion files the same mode.
+            self._path.touch(0o600)
         connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA journal_mode = WAL")
@@ -312,13 +315,13 @@ class Outbox:
             self._connection.close()
             self._connection = None
 
-    def _give_back_if_full(self, error: sqlite3.Error) -> bool:
+    def _give_back_if_full(self, error: Exception) -> bool:
         if not self._is_full(error) or not self._reserve.release():
             return False
         _log.error("outbox_disk_full", path=str(self._path), remedy="free space; the reserve is now in use")
         return True
 
-    def _is_full(self, error: sqlite3.Error) -> bool:
+    def _is_full(self, error: Exception) -> bool:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             return True
         try:
@@ -327,7 +330,7 @@ class Outbox:
             return False
         return space.f_bavail * space.f_frsize < _FULL_BYTES
 
-    def _failing(self, error: sqlite3.Error, attempts: tuple[Stored, ...] = ()) -> OutboxFailingError:
+    def _failing(self, error: Exception, attempts: tuple[Stored, ...] = ()) -> OutboxFailingError:
         if self._is_full(error):
             return OutboxFullError(f"{self._path}: the disk is full ({error}); free space on it", attempts)
         text = f"{self._path}: {error}; check that the disk is mounted writable, then replace it"

@@ -223,7 +223,9 @@ class UplinkCore:
 
     def _heard(self, answer: Answer, now: Moment) -> None:
         if not self._up:
-            # After a silence the batches are not to wait for the rest of a long pause.
+            if self._probing:
+                # After a silence nothing waits for the rest of a long pause.
+                self._flights.clear()
             self._start_over()
             self._up = True
             self._events.append(LinkUp())
@@ -279,7 +281,7 @@ class UplinkCore:
     def _next_batch(self, state: EpochState, now: Moment) -> Message | None:
         after = max(state.watermark, state.floor - 1, self._flights.last)
         try:
-            run = self._source.run(state.epoch, after, wire.MAX_BATCH_RECORDS, _BATCH_ROOM)
+            run = self._source.run(state.epoch, after, self._settings.batch_records, _BATCH_ROOM)
         except DamagedRecordError as damaged:
             self._set_aside(state.epoch, Damaged(state.epoch, damaged.number))
             return None

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from checkpoint import wire
 from edge.outbox_reader import EpochState, HeldRecord
 
 Topic = Literal["records", "alarm", "state"]
@@ -18,7 +19,7 @@ Effect = Literal["counted", "conflict", "ignored", "refused"]
 class Settings:
     """`heartbeat_ms` between hellos; an unanswered batch is asked again after `reask_ms`, doubling to `reask_most_ms`.
 
-    `window`: batches on their way at once. `ask_soon_ms`: least time between two hellos, whatever arrives.
+    `window`: batches on their way at once, of `batch_records` at most. `ask_soon_ms`: least time between two hellos.
     """
 
     gate: str
@@ -27,6 +28,7 @@ class Settings:
     reask_ms: int = 10_000
     reask_most_ms: int = 300_000
     window: int = 8
+    batch_records: int = wire.MAX_BATCH_RECORDS
     ask_soon_ms: int = 1_000
 
 

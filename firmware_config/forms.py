@@ -71,8 +71,8 @@ def in_words(form: inspect.Type) -> str:
         case inspect.LiteralType():
             return " or ".join(repr(value) for value in form.values)
         case inspect.VarTupleType():
-            count = f"{form.min_length} to {form.max_length} of " if form.max_length else ""
-            return f"a list of {count}{in_words(form.item_type)}"
+            count = f" of {form.min_length} to {form.max_length}" if form.max_length else ""
+            return f"a list{count}, each {in_words(form.item_type)}"
         case inspect.StructType() | inspect.DictType():
             return "a table"
     raise TypeError(f"the schema uses a form without words: {form}")

@@ -39,6 +39,19 @@ class GateRow:
     revoked_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """What a gate last said of itself. `seen_ms`: when its last live heartbeat came; `complete_ms` as in completeness."""
+
+    gate_no: int
+    online: bool
+    seen_ms: int | None
+    backlog: int
+    faults: tuple[str, ...]
+    versions: dict[str, str]
+    complete_ms: int | None
+
+
 @dataclass(slots=True)
 class EpochState:
     """One epoch of a gate as far as it is stored: everything up to `through`, gaps apart, whose head is `head`.

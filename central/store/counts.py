@@ -56,6 +56,15 @@ class CountTables:
             found.update(((row[0], row[1]), CountedRow(*row)) for row in rows)
         return found
 
+    def counted_record(self, epoch_id: int, passage: bytes, figure: str) -> int | None:
+        """The id of the record that counts for a figure of a passage, seen from another record of its gate."""
+        row = self._conn.execute(
+            "SELECT record_id FROM counted WHERE passage = ? AND figure = ?"
+            " AND gate_no = (SELECT gate_no FROM epoch WHERE id = ?)",
+            (passage, figure, epoch_id),
+        ).fetchone()
+        return int(row[0]) if row else None
+
     def save_counted(self, gate_no: int, rows: Iterable[CountedRow]) -> None:
         self._conn.executemany(
             "INSERT OR REPLACE INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

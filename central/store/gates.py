@@ -6,7 +6,7 @@ import sqlite3
 
 import msgspec
 
-from central.store.base import GateRow
+from central.store.base import GateRow, GateState, Mark
 from checkpoint.wire import Hello
 
 _GATE = "SELECT no, gate, public_key, grid, site, enrolled_ms, revoked_ms FROM gate"
@@ -80,11 +80,47 @@ class GateTables:
             self._conn.execute("UPDATE gate_state SET complete_ms = ? WHERE gate_no = ?", (complete_ms, gate_no))
         return row[0] if row else None
 
+    def gate_states(self) -> dict[int, GateState]:
+        """Gate number -> its newest state, of every gate that was ever heard."""
+        rows = self._conn.execute(
+            "SELECT gate_no, online, seen_ms, backlog, faults, versions, complete_ms FROM gate_state"
+        )
+        return {row[0]: _state(*row) for row in rows}
+
+    def unread_by_gate(self) -> dict[int, int]:
+        """Gate number -> how many of its records this program could not read."""
+        rows = self._conn.execute(
+            "SELECT gate_no, count(*) FROM record JOIN epoch ON epoch.id = epoch_id WHERE mark = ? GROUP BY gate_no",
+            (Mark.UNREAD,),
+        )
+        return dict(rows.fetchall())
+
+    def gaps_by_gate(self) -> dict[int, int]:
+        """Gate number -> how many of its records are known to be missing for good, as far as is known."""
+        rows = self._conn.execute(
+            "SELECT gate_no, sum(last - first + 1) FROM gap JOIN epoch ON epoch.id = epoch_id GROUP BY gate_no"
+        )
+        return dict(rows.fetchall())
+
     def take_tree(self, version: int, body: str, now_ms: int) -> bool:
         """Keep a version of the tree; False when this version was taken before with another content."""
         self._conn.execute("INSERT OR IGNORE INTO tree VALUES (?, ?, ?)", (version, now_ms, body))
         kept = self._conn.execute("SELECT body FROM tree WHERE version = ?", (version,)).fetchone()
         return bool(kept[0] == body)
+
+
+def _state(
+    gate_no: int, online: int, seen_ms: int | None, backlog: int, faults: str, versions: str, complete_ms: int | None
+) -> GateState:
+    return GateState(
+        gate_no,
+        bool(online),
+        seen_ms,
+        backlog,
+        msgspec.json.decode(faults, type=tuple[str, ...]),
+        msgspec.json.decode(versions, type=dict[str, str]),
+        complete_ms,
+    )
 
 
 def _json(value: object) -> str:

@@ -107,6 +107,8 @@ def _answer(text: str) -> None:
 
 
 def _leave(number: int, stack: FrameType | None) -> None:
+    # A second signal must not cut the switching off short.
+    _on_signals(signal.SIG_IGN)
     raise SystemExit(0)
 
 
@@ -130,8 +132,10 @@ def main(arguments: list[str]) -> int:
             _on_signals(signal.SIG_IGN)
             relays.off_all()
             port.close()
-    except (DeviceGoneError, BrokenPipeError) as error:
-        sys.stderr.write(f"{error}\n")
+    except DeviceGoneError as error:
+        sys.stderr.write(f"{error.why}\n")
+        return 1
+    except BrokenPipeError:
         return 1
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import cv2
 
-from drivers.errors import DeviceGoneError, DriverError
+from drivers.errors import DeviceGoneError
 from drivers.protocols import Frame
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class GrabbingCamera:
         self._changed = threading.Condition()
         self._newest: tuple[int, int, Picture] | None = None
         self._number = 0
-        self._gone: DriverError | None = None
+        self._gone: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
         self._thread.start()
@@ -77,7 +77,7 @@ class GrabbingCamera:
             self._changed.wait_for(lambda: self._newest is not None or self._stop.is_set(), max(0.0, wait_s))
             taken, self._newest = self._newest, None
             if taken is None and self._gone is not None:
-                raise DeviceGoneError(self._name, str(self._gone))
+                raise DeviceGoneError(self._name, self._gone)
             return taken
 
     def _run(self) -> None:
@@ -87,10 +87,12 @@ class GrabbingCamera:
             try:
                 self._grab_all()
             except SourceEndedError as end:
-                self._set_gone(end)
+                self._set_gone(end.why)
                 return
-            except (DriverError, OSError, cv2.error) as fault:
-                self._set_gone(fault if isinstance(fault, DriverError) else DeviceGoneError(self._name, str(fault)))
+            except DeviceGoneError as gone:
+                self._set_gone(gone.why)
+            except (OSError, cv2.error) as fault:
+                self._set_gone(str(fault))
             retry_s = _FIRST_RETRY_S if self._number > before else min(2 * retry_s, _LONGEST_RETRY_S)
             self._stop.wait(retry_s)
 
@@ -111,6 +113,6 @@ class GrabbingCamera:
             self._newest = (self._number, mono_ms, picture)
             self._changed.notify_all()
 
-    def _set_gone(self, fault: DriverError) -> None:
+    def _set_gone(self, why: str) -> None:
         with self._changed:
-            self._gone = fault
+            self._gone = why

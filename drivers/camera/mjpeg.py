@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import urllib.error
 import urllib.request
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -133,7 +134,12 @@ def _open(url: str, timeout_s: float) -> http.client.HTTPResponse:
         urllib.request.HTTPBasicAuthHandler(passwords),
         urllib.request.HTTPDigestAuthHandler(passwords),
     )
-    answer: http.client.HTTPResponse = opener.open(plain, timeout=timeout_s)
+    try:
+        answer: http.client.HTTPResponse = opener.open(plain, timeout=timeout_s)
+    except urllib.error.HTTPError as refusal:
+        # It is an answer as well as an error, and its connection is still open.
+        refusal.close()
+        raise
     return answer
 
 

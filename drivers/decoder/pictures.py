@@ -77,10 +77,11 @@ def _eight_bits(image: NDArray[Any]) -> Gray:
         return (image >> 8).astype(np.uint8)
     if image.dtype.kind not in "iuf":
         raise PictureError(f"not a picture: numbers of type {image.dtype}")
-    values = np.nan_to_num(image.astype(np.float32), nan=0.0, posinf=255.0, neginf=0.0)
+    if image.dtype.kind != "f":
+        return np.clip(image.astype(np.int64), 0, 255).astype(np.uint8)
+    values = np.clip(np.nan_to_num(image, nan=0.0, posinf=255.0, neginf=0.0), 0, 255)
     # Floating-point pictures run from 0 to 1 by custom; others are taken as they stand.
-    scale = 255.0 if image.dtype.kind == "f" and values.max() <= 1.0 else 1.0
-    eight: Gray = np.clip(values * scale, 0, 255).astype(np.uint8)
+    eight: Gray = (values * (255 if values.max() <= 1 else 1)).astype(np.uint8)
     return eight
 
 

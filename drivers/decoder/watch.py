@@ -3,7 +3,8 @@
 Rules, for a camera of about 15 frames a second:
 1. A frame that differs from the last decoded one is decoded.
 2. After movement the next frames are decoded although they are still: a person holds the phone still to have it read.
-3. While a code is in view every third frame is decoded, so that the gate knows that it is still there.
+3. While a code is in view every third still frame is decoded, so that the gate knows that it is still there; after a
+   miss every frame, so that it soon knows that it is not.
 4. In a scene at rest one frame a second is decoded: light changes slowly, and a code may be stuck to a windscreen.
 5. Fallback variants have a budget per decoded pixel, and look only at what moved.
 """
@@ -90,9 +91,11 @@ class Watch:
         return self._still_frames > _SETTLING_FRAMES
 
     def _due(self, moving: bool) -> bool:
-        if moving or (not self._in_view and not self._at_rest):
+        if moving or 0 < self._misses < _MISSES_TO_LEAVE:
             return True
-        return self._still_frames % (_IN_VIEW_EVERY if self._in_view else _AT_REST_EVERY) == 0
+        if self._misses == 0:
+            return self._still_frames % _IN_VIEW_EVERY == 0
+        return not self._at_rest or self._still_frames % _AT_REST_EVERY == 0
 
     def _decode(self, image: NDArray[Any]) -> Decoded:
         height, width = image.shape[:2]

@@ -240,7 +240,7 @@ def _main() -> None:
 
 
 def _announce(url: str) -> None:
-    sys.stdout.write(f"{url}\n")
+    sys.stdout.write(f"ready {url}\n")
     sys.stdout.flush()
 
 

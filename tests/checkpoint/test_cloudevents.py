@@ -18,7 +18,9 @@ assert isinstance(OUTCOME, records.OutcomeOf)
 assert isinstance(VERDICT, records.Verdict)
 
 
-def event(verdict: records.Verdict | None = VERDICT, *, header: records.Header = HEADER, late: bool = False) -> dict[str, object]:
+def event(
+    verdict: records.Verdict | None = VERDICT, *, header: records.Header = HEADER, late: bool = False
+) -> dict[str, object]:
     return passage_event(header, OUTCOME, verdict, grid_path="nanchang/donghu", source="/collector/1", late=late)
 
 

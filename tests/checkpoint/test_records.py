@@ -36,7 +36,16 @@ def test_a_payload_cut_short_is_malformed(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x90", b"\xa1a", b"\x91\xa1a", b"\x81\x01\x01", b"\x91" * 100_000, b"\x92\x01\xa1\xff", b"\x92\x01\xdd\xff\xff\xff\xff"],
+    [
+        b"",
+        b"\x90",
+        b"\xa1a",
+        b"\x91\xa1a",
+        b"\x81\x01\x01",
+        b"\x91" * 100_000,
+        b"\x92\x01\xa1\xff",
+        b"\x92\x01\xdd\xff\xff\xff\xff",
+    ],
 )
 def test_strange_payloads_raise_decode_error_for_every_kind(data: bytes) -> None:
     for kind in records.PAYLOADS:

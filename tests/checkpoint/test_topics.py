@@ -41,7 +41,9 @@ def test_a_topic_that_is_nearly_right_is_not(topic: str) -> None:
     assert topics.from_gate(topic) is None
 
 
-@pytest.mark.parametrize(("text", "expected"), [("a-1", True), ("", False), ("a\n", False), ("a/b", False), ("É", False)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a-1", True), ("", False), ("a\n", False), ("a/b", False), ("É", False)]
+)
 def test_ids_are_lower_case_letters_digits_and_hyphens(text: str, expected: bool) -> None:
     assert topics.is_slug(text) is expected
 

@@ -45,7 +45,9 @@ def raises_only_its_own(unpack: Unpack, data: bytes) -> bool:
 
 
 @given(names, st.data())
-def test_a_changed_byte_in_the_compressed_message_is_never_taken_for_another_message(name: str, data: st.DataObject) -> None:
+def test_a_changed_byte_in_the_compressed_message_is_never_taken_for_another_message(
+    name: str, data: st.DataObject
+) -> None:
     sent, unpack = MESSAGES[name]
     changed = bytearray(sent)
     changed[data.draw(st.integers(0, len(sent) - 1))] ^= data.draw(st.integers(1, 255))
@@ -119,7 +121,10 @@ def packed(batch: wire.Batch, **fields: object) -> bytes:
 def test_a_batch_holds_one_to_five_hundred_records_each_with_its_payload() -> None:
     header, seal = samples.BATCH.headers[0], samples.BATCH.sealed[0]
     limit = wire.MAX_BATCH_RECORDS
-    assert len(wire.unpack_batch(packed(samples.BATCH, headers=(header,) * limit, sealed=(seal,) * limit)).headers) == limit
+    assert (
+        len(wire.unpack_batch(packed(samples.BATCH, headers=(header,) * limit, sealed=(seal,) * limit)).headers)
+        == limit
+    )
     for headers, sealed in ((0, 0), (limit + 1, limit + 1), (2, 1)):
         with pytest.raises(wire.WireError):
             wire.unpack_batch(packed(samples.BATCH, headers=(header,) * headers, sealed=(seal,) * sealed))
@@ -189,6 +194,12 @@ def test_a_bomb_is_refused_in_bounded_memory(claimed: bool, window_log: int) -> 
     child = [sys.executable, "-c", _CHILD.format(allowed=32 * _MIB)]
     done = subprocess.run(child, input=data, capture_output=True, timeout=60, check=False)
     assert done.returncode == 7, done.stderr.decode()
+
+
+def test_a_small_message_that_demands_a_window_of_128_mib_is_refused() -> None:
+    with pytest.raises(wire.WireError, match="memory"):
+        wire.expand(bomb(1000, claimed=False, window_log=27))
+    assert wire.expand(bomb(1000, claimed=False, window_log=23)) == bytes(1000)
 
 
 def test_many_threads_may_pack_at_once() -> None:

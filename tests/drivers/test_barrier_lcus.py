@@ -17,7 +17,7 @@ from drivers.emulators.relay import RelayEmulator
 from drivers.errors import DeviceGoneError
 from drivers.serial_port import SerialPort
 
-# A parent that opens for a minute, says so, and then waits to be killed; its own child keeps the pipe open as a fork does.
+# A parent that opens for a minute, says so, and waits to be killed; its own child keeps the pipe open as a fork does.
 PARENT = """
 import os, sys, time
 from drivers.barrier import open_board
@@ -110,7 +110,8 @@ def test_a_signal_to_the_child_switches_off(board, relay, number):
 
 
 def test_a_killed_parent_leaves_no_barrier_open_even_if_its_pipe_lives_on(board, place):
-    with subprocess.Popen([sys.executable, "-c", PARENT, str(place)], stdout=subprocess.PIPE, process_group=0) as parent:
+    command = [sys.executable, "-c", PARENT, str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0) as parent:
         assert parent.stdout.readline() == b"open\n"
         until(lambda: board.energised()[0])
         parent.kill()

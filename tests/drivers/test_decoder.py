@@ -155,7 +155,7 @@ def test_a_native_decoder_that_raises_is_counted_and_the_others_go_on(monkeypatc
     with pytest.raises(ValueError, match="ZBarOrientation"):
         zbar(first)
     monkeypatch.setattr(decoder_module, "zxing", lambda gray: ())
-    monkeypatch.setattr(decoder_module, "FALLBACKS", {"pyzbar": zbar, "zxing-cpp": zxing})
+    monkeypatch.setattr(decoder_module, "FALLBACKS", {"pyzbar": zbar, "zxing-cpp again": zxing})
     decoder = Decoder()
     found = decoder.decode_thoroughly(first)
     assert decoder.failures["pyzbar"] == 1

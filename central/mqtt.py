@@ -1,0 +1,104 @@
+"""The one place that speaks MQTT: version 5, QoS 1, a window of our own; callbacks never raise into the library."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+_SESSION_EXPIRY_S: Final = 7 * 86_400
+# As many messages as may wait for their transaction: the broker keeps the rest.
+RECEIVE_MAXIMUM: Final = 64
+_KEEPALIVE_S: Final = 20
+_CONFIRM_S: Final = 10.0
+_INFLIGHT: Final = 100
+
+_log = structlog.get_logger()
+
+# (topic, payload, whether the broker had kept it, call when the message is done with)
+Handler = Callable[[str, bytes, bool, Callable[[], None]], None]
+
+
+class Link:
+    """The collector's connection. It connects again by itself; `on_message` runs in the network thread."""
+
+    def __init__(
+        self, client_id: str, user: str, password: str, subscriptions: Sequence[str], handler: Handler
+    ) -> None:
+        self._subscriptions = [(topic, 1) for topic in subscriptions]
+        self._handler = handler
+        self.connected = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv5, manual_ack=True)
+        if user:
+            self._client.username_pw_set(user, password)
+        self._client.max_inflight_messages_set(_INFLIGHT)
+        self._client.reconnect_delay_set(min_delay=1, max_delay=30)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+
+    def start(self, host: str, port: int) -> None:
+        """Begin to connect; a broker that is not there yet is tried again."""
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = _SESSION_EXPIRY_S
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        # Keep the session's queue over restarts; the library's default would throw it away.
+        self._client.connect_async(host, port, keepalive=_KEEPALIVE_S, clean_start=False, properties=properties)
+        self._client.loop_start()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> Callable[[], bool]:
+        """Hand a message over at QoS 1; the result waits for the broker's word and says whether it came."""
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+
+        def confirmed() -> bool:
+            try:
+                info.wait_for_publish(_CONFIRM_S)
+            except (ValueError, RuntimeError):
+                # Not connected, or the library's own queue is full: it stays due.
+                return False
+            return info.is_published()
+
+        return confirmed
+
+    def answer(self, topic: str, payload: bytes) -> None:
+        """Send without waiting: an answer that gets lost is asked for again."""
+        if self.connected.is_set():
+            self._client.publish(topic, payload, qos=1)
+
+    def stop(self) -> None:
+        """Say goodbye to the broker and end the network thread."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(
+        self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            _log.error("broker_refused", reason=str(reason))
+            return
+        client.subscribe(self._subscriptions)
+        self.connected.set()
+        _log.info("broker_connected", session_present=flags.session_present)
+
+    def _on_disconnect(
+        self, client: Client, userdata: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        self.connected.clear()
+        _log.warning("broker_disconnected", reason=str(reason))
+
+    def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
+        def done() -> None:
+            client.ack(message.mid, message.qos)
+
+        try:
+            self._handler(message.topic, message.payload, message.retain, done)
+        except Exception:
+            # An exception here would end the library's thread while it still claims to be connected.
+            _log.exception("message_failed", topic=message.topic, size=len(message.payload))

@@ -1,0 +1,6 @@
+"""The operators' page at the collector: alarms, counts with their completeness, gates."""
+
+from central.screen.host import ScreenError
+from central.screen.server import OperatorsServer
+
+__all__ = ["OperatorsServer", "ScreenError"]

@@ -1,0 +1,81 @@
+"""A small web server in a thread of its own: it listens before it starts, and stops without leaving anything open."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_STOP_LIMIT_S: Final = 5.0
+_MOST_CONNECTIONS: Final = 200
+
+
+class ScreenError(Exception):
+    """The screen can't be served; the message names the key of the collector's file and the remedy."""
+
+
+class WebThread:
+    """Serves one ASGI app. `closing` is called at stop, so that endless answers can end."""
+
+    def __init__(self, app: ASGIApp, name: str, closing: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=2,
+        )
+        self._server = uvicorn.Server(config)
+        self._closing = closing
+        self._name = name
+        self._thread: threading.Thread | None = None
+
+    def start(self, listener: socket.socket) -> None:
+        """Returns at once: connections made before the server runs wait in the listener's queue."""
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name=self._name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._closing()
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(_STOP_LIMIT_S)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ScreenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(64)
+    except OSError as why:
+        listener.close()
+        raise ScreenError(_explain(host, port, why)) from why
+    return listener
+
+
+def _explain(host: str, port: int, why: OSError) -> str:
+    if why.errno == errno.EADDRINUSE:
+        return (
+            f"screen.port = {port} is in use on {host}: stop the program that listens there, "
+            "or set another screen.port in the collector's file (0 takes a free one)"
+        )
+    if why.errno == errno.EACCES:
+        return f"screen.port = {port} needs privileges on {host}: set a screen.port above 1023 in the collector's file"
+    return f'screen.host = "{host}" can not be listened on ({why}): set an address of this machine in the collector's file'

@@ -1,0 +1,248 @@
+"""From the store's views to what the operators' page shows: times and ages in words, sums never without completeness."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from central.views import AlarmView, Completeness, GateView, HourView, NodeView, TreeView, case_name
+
+MOST_ALARMS: Final = 50
+MOST_GATES: Final = 200
+CHART_HOURS: Final = 24
+HOUR_MS: Final = 3_600_000
+
+# Columns of the outcomes: name in the page -> outcomes that it adds up.
+OUTCOME_COLUMNS: Final = {
+    "passed": ("passed",),
+    "unconfirmed": ("opened_unconfirmed",),
+    "by_guard": ("admitted_by_guard",),
+    "turned": ("turned_back", "refused_by_guard"),
+    "left": ("abandoned",),
+    "out": ("egress", "fire"),
+}
+
+
+class Views(Protocol):
+    """What the page asks of the store; `central.views.Board` gives it."""
+
+    def tree(self) -> TreeView: ...
+    def gates(self, path: str = "") -> tuple[GateView, ...]: ...
+    def alarms(self, path: str = "") -> tuple[AlarmView, ...]: ...
+    def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]: ...
+
+
+class Words(msgspec.Struct, frozen=True):
+    """One text in both languages."""
+
+    zh: str
+    en: str
+
+
+class Complete(msgspec.Struct, frozen=True):
+    """`38/40 关口完整至 10:00`; `whole` when no gate is missing."""
+
+    text: Words
+    whole: bool
+
+
+class NodePage(msgspec.Struct, frozen=True):
+    """One row of the tree. `open`: it is on the way to the chosen node; `more`: it has children."""
+
+    path: str
+    depth: int
+    name: Words
+    verdicts: dict[str, int]
+    outcomes: dict[str, int]
+    complete: Complete
+    alarms: int
+    open: bool
+    more: bool
+
+
+class GatePage(msgspec.Struct, frozen=True):
+    """One tile. `mood`: `good`, `faulty`, `offline` or `revoked`."""
+
+    id: str
+    site: str
+    grid: str
+    mood: str
+    seen: Words
+    backlog: int
+    faults: tuple[Words, ...]
+    policy: str
+    through: str
+    alarms: int
+
+
+class AlarmPage(msgspec.Struct, frozen=True):
+    """One open alarm."""
+
+    id: str
+    priority: int
+    name: Words
+    gate: str
+    grid: Words
+    age: Words
+    since: str
+    detail: str
+    marks: tuple[Words, ...]
+
+
+class HourPage(msgspec.Struct, frozen=True):
+    """One bar. `sure`: every gate expected has told all of this hour."""
+
+    label: str
+    verdicts: dict[str, int]
+    sure: bool
+
+
+class BoardPage(msgspec.Struct, frozen=True):
+    """Everything on the operators' page for one chosen node."""
+
+    build: str
+    day: str
+    as_of: str
+    path: str
+    name: Words
+    complete: Complete
+    nodes: tuple[NodePage, ...]
+    alarms: tuple[AlarmPage, ...]
+    alarm_count: int
+    gates: tuple[GatePage, ...]
+    gate_count: int
+    online: int
+    hours: tuple[HourPage, ...]
+
+
+def board_page(views: Views, path: str, build: str) -> BoardPage:
+    """The page of a node; an empty or unknown path means the whole tree. Reads the store four times."""
+    tree = views.tree()
+    chosen = next((node for node in tree.nodes if node.path == path), None)
+    path = chosen.path if chosen else ""
+    roots = [node for node in tree.nodes if node.depth == 0]
+    complete = chosen.completeness if chosen else _together([node.completeness for node in roots])
+    zone = ZoneInfo(tree.zone)
+    names = {node.path: Words(node.name_zh, node.name_en) for node in tree.nodes}
+    gates, alarms = views.gates(path), views.alarms(path)
+    return BoardPage(
+        build=build,
+        day=tree.day,
+        as_of=_local(tree.as_of_ms, zone, "%H:%M:%S"),
+        path=path,
+        name=names.get(path, Words("全部", "All")),
+        complete=_complete(complete, zone),
+        nodes=tuple(_node(node, tree, path, zone) for node in tree.nodes if _is_shown(node.path, path)),
+        alarms=tuple(_alarm(alarm, names, zone) for alarm in alarms[:MOST_ALARMS]),
+        alarm_count=len(alarms),
+        gates=tuple(_gate(gate, zone) for gate in sorted(gates, key=_urgency)[:MOST_GATES]),
+        gate_count=len(gates),
+        online=sum(gate.online for gate in gates),
+        hours=tuple(_hour(hour, complete) for hour in views.hours(path, CHART_HOURS)),
+    )
+
+
+def _is_shown(path: str, chosen: str) -> bool:
+    """The roots, and the children of every node on the way to the chosen one."""
+    parent = path.rpartition("/")[0]
+    return not parent or f"{chosen}/".startswith(f"{parent}/")
+
+
+def _together(parts: list[Completeness]) -> Completeness:
+    through = [part.complete_to_ms for part in parts]
+    known = [at for at in through if at is not None]
+    return Completeness(
+        sum(part.gates_complete for part in parts),
+        sum(part.gates_expected for part in parts),
+        min(known) if known and len(known) == len(through) else None,
+    )
+
+
+def _complete(part: Completeness, zone: ZoneInfo) -> Complete:
+    gates = f"{part.gates_complete}/{part.gates_expected}"
+    whole = part.gates_complete == part.gates_expected and part.gates_expected > 0
+    if part.gates_expected == 0:
+        return Complete(Words("无关口", "no gates"), False)
+    if part.complete_to_ms is None:
+        return Complete(Words(f"{gates} 关口完整，尚无数据", f"{gates} gates complete, no data yet"), False)
+    until = _local(part.complete_to_ms, zone, "%H:%M")
+    return Complete(Words(f"{gates} 关口完整至 {until}", f"{gates} gates complete to {until}"), whole)
+
+
+def _node(node: NodeView, tree: TreeView, chosen: str, zone: ZoneInfo) -> NodePage:
+    return NodePage(
+        path=node.path,
+        depth=node.depth,
+        name=Words(node.name_zh, node.name_en),
+        verdicts=node.verdicts,
+        outcomes={name: sum(node.outcomes.get(one, 0) for one in parts) for name, parts in OUTCOME_COLUMNS.items()},
+        complete=_complete(node.completeness, zone),
+        alarms=node.open_alarms,
+        open=f"{chosen}/".startswith(f"{node.path}/"),
+        more=any(other.path.startswith(f"{node.path}/") for other in tree.nodes),
+    )
+
+
+def _alarm(alarm: AlarmView, names: dict[str, Words], zone: ZoneInfo) -> AlarmPage:
+    marks = ((alarm.late, Words("迟到", "late")), (alarm.orphan, Words("无记录", "orphan")))
+    return AlarmPage(
+        id=alarm.case,
+        priority=alarm.priority,
+        name=Words(alarm.name_zh, alarm.name_en),
+        gate=alarm.gate,
+        grid=names.get(alarm.grid_path, Words(alarm.grid_path, "")),
+        age=age(alarm.age_s),
+        since=_local(alarm.opened_ms, zone, "%m-%d %H:%M"),
+        detail=alarm.detail,
+        marks=tuple(words for marked, words in marks if marked),
+    )
+
+
+def _gate(gate: GateView, zone: ZoneInfo) -> GatePage:
+    old = None if gate.link_age_s is None else age(gate.link_age_s)
+    return GatePage(
+        id=gate.gate,
+        site=gate.site,
+        grid=gate.grid,
+        mood=_mood(gate),
+        seen=Words("从未上报", "never seen") if old is None else Words(f"{old.zh}前", f"{old.en} ago"),
+        backlog=gate.backlog,
+        faults=tuple(Words(*case_name(code)) for code in gate.faults),
+        policy=gate.policy,
+        through="" if gate.complete_through_ms is None else _local(gate.complete_through_ms, zone, "%H:%M:%S"),
+        alarms=gate.open_alarms,
+    )
+
+
+def _mood(gate: GateView) -> str:
+    if gate.revoked:
+        return "revoked"
+    if not gate.online:
+        return "offline"
+    return "faulty" if gate.faults else "good"
+
+
+def _urgency(gate: GateView) -> tuple[int, int, str]:
+    return ("faulty", "offline", "good", "revoked").index(_mood(gate)), -gate.open_alarms, gate.gate
+
+
+def _hour(hour: HourView, part: Completeness) -> HourPage:
+    through = part.complete_to_ms or 0
+    sure = part.gates_complete == part.gates_expected and hour.start_ms + HOUR_MS <= through
+    return HourPage(hour.label, hour.verdicts, sure)
+
+
+def age(seconds: float) -> Words:
+    """An age in its largest whole unit."""
+    whole = max(0, int(seconds))
+    for unit_s, zh, en in ((86_400, "天", "d"), (3600, "小时", "h"), (60, "分钟", "min")):
+        if whole >= unit_s:
+            return Words(f"{whole // unit_s} {zh}", f"{whole // unit_s} {en}")
+    return Words(f"{whole} 秒", f"{whole} s")
+
+
+def _local(at_ms: int, zone: ZoneInfo, form: str) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime(form)

@@ -1,0 +1,212 @@
+"""`guankou-gate`: every command of a gate. Bodies live beside it and are imported when their command is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+BAD_INPUT = 2
+NOTHING_CAME = 3
+
+
+def fail(message: object, code: int = BAD_INPUT) -> NoReturn:
+    """One clear line on standard error, and the exit code that a program can act on."""
+    click.echo(str(message), err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """关口 Guankou: the checkpoint gate."""
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def run(file: Path) -> None:
+    """Run the gate that FILE describes, until SIGTERM."""
+    from edge.daemon import StartError, run_gate
+
+    try:
+        run_gate(file)
+    except StartError as error:
+        fail(error)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+def check(file: Path, as_json: bool) -> None:
+    """Check a gate file: keys, bounds, wiring and every driver's own options."""
+    from edge.check_command import check_gate_file
+
+    problems = check_gate_file(file)
+    if as_json:
+        click.echo(json.dumps({"file": str(file), "ok": not problems, "problems": problems}, ensure_ascii=False))
+    for problem in [] if as_json else problems:
+        click.echo(problem, err=True)
+    if problems:
+        sys.exit(BAD_INPUT)
+    if not as_json:
+        click.echo(f"{file}: ok")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True)
+def keys(file: Path, as_json: bool) -> None:
+    """Make this gate's key in FILE and print the public half, which the collector needs to enrol the gate."""
+    from edge.keys import KeyFileError, create_key
+
+    try:
+        public = create_key(file)
+    except KeyFileError as error:
+        fail(error)
+    click.echo(json.dumps({"file": str(file), "public_key": public.hex()}) if as_json else public.hex())
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON line a file.")
+def scan(files: tuple[Path, ...], as_json: bool) -> None:
+    """Read QR codes out of photos with the whole cascade of decoders."""
+    from edge.scan_command import scan_files
+
+    for found in scan_files(files):
+        if as_json:
+            _json_line(found)
+        else:
+            texts = " | ".join(found["texts"]) or found["error"] or "no code"
+            click.echo(f"{found['file']}: {texts}")
+
+
+@main.command()
+@click.option("--trust", required=True, type=click.Path(path_type=Path), help="Trust document or JSON trust file.")
+@click.option("--root", help="Root public key in hex: the trust document must then be signed by it.")
+@click.option("--at", required=True, help="Time of judgement: seconds, milliseconds or ISO 8601.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line for each line of input.")
+def verify(trust: Path, root: str | None, at: str, as_json: bool) -> None:
+    """Verify pass texts from standard input, one a line."""
+    from checkpoint.documents import DocumentError, read_trust_file
+    from checkpoint.instants import instant_ms
+    from checkpoint.trust import TrustError
+    from edge.verify_command import bounded_lines, verify_lines
+
+    try:
+        at_s = instant_ms(at, "--at") // 1000
+        file = read_trust_file(trust.read_bytes(), bytes.fromhex(root) if root else None)
+    except OSError as error:
+        fail(f"{trust}: {error.strerror}; give a readable trust file")
+    except (ValueError, DocumentError, TrustError) as error:
+        fail(f"{trust}: {error}")
+    for answer in verify_lines(bounded_lines(sys.stdin.buffer), file.trust, at_s):
+        if as_json:
+            _json_line(answer)
+        else:
+            click.echo(f"{'valid' if answer['valid'] else 'NOT VALID'}  {answer['format'] or '-'}  {answer['reason']}")
+
+
+@main.command()
+@click.option("--model", required=True, help="gy614v3, gy9061x or lu90614.")
+@click.option("--port", required=True, help="Serial port, best by its stable name under /dev/serial/by-id.")
+@click.option("--count", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--timeout", "timeout_s", default=10.0, show_default=True, type=click.FloatRange(0.1))
+@click.option("--json", "as_json", is_flag=True, help="One JSON line a reading.")
+def thermometer(model: str, port: str, count: int, timeout_s: float, as_json: bool) -> None:
+    """Read a thermometer. Exit code 3 if nothing came in time."""
+    from drivers.errors import DriverError
+    from edge.thermometer_command import read_json_lines
+
+    came = 0
+    try:
+        for line in read_json_lines(model, port, count, timeout_s):
+            came += 1
+            if as_json:
+                _json_line(line)
+            else:
+                click.echo(_reading_text(line))
+    except DriverError as error:
+        fail(error)
+    if came == 0:
+        fail(f"{port}: no valid reading within {timeout_s} s; check model, wiring and power", NOTHING_CAME)
+
+
+def _reading_text(line: dict[str, Any]) -> str:
+    values = "  ".join(f"{name} {line[f'{name}_c']:.2f} °C" for name in ("object", "ambient", "body") if line[f"{name}_c"] is not None)  # fmt: skip # noqa: E501
+    return f"{values}  {' '.join(line['quality'])}"
+
+
+@main.group()
+def emulate() -> None:
+    """Devices without hardware: they speak the real bytes, so that everything else stays as it is."""
+
+
+@emulate.command("thermometer")
+@click.option("--model", required=True)
+@click.option("--link", type=click.Path(path_type=Path), help="Keep a stable link to the pseudo-terminal here.")
+@click.option("--object-c", type=float, default=36.4, show_default=True)
+@click.option("--ambient-c", type=float, default=21.0, show_default=True)
+@click.option("--body-c", type=float)
+@click.option("--fault", help="A fault of docs/thermometers.md.")
+@click.option("--scenario", type=click.Path(path_type=Path), help="JSON lines with `at_s` and what changes then.")
+@click.option("--control", type=click.Path(path_type=Path), help="Unix socket that takes changes as JSON.")
+def emulate_thermometer(
+    model: str,
+    link: Path | None,
+    object_c: float,
+    ambient_c: float,
+    body_c: float | None,
+    fault: str | None,
+    scenario: Path | None,
+    control: Path | None,
+) -> None:
+    """Open a pseudo-terminal, print its path and measure what you say."""
+    from edge.emulate_command import emulate_thermometer as body
+
+    change = {"object_c": object_c, "ambient_c": ambient_c, "body_c": body_c, "fault": fault}
+    _run_emulator(body, model, link, {k: v for k, v in change.items() if v is not None}, scenario, control)
+
+
+@emulate.command("relay")
+@click.option("--link", required=True, type=click.Path(path_type=Path))
+@click.option("--wire-log", required=True, type=click.Path(path_type=Path), help="JSON line for every opening.")
+@click.option("--control", type=click.Path(path_type=Path), help="Unix socket that sets inputs and faults.")
+@click.option("--kind", type=click.Choice(["modbus_relay", "lcus"]), default="modbus_relay", show_default=True)
+def emulate_relay(link: Path, wire_log: Path, control: Path | None, kind: str) -> None:
+    """A relay board with inputs on a pseudo-terminal; writes a log of every opening."""
+    from edge.emulate_command import emulate_relay as body
+
+    _run_emulator(body, link, wire_log, control, kind)
+
+
+@emulate.command("camera")
+@click.option("--port", default=0, show_default=True, help="HTTP port on this machine; 0 takes a free one.")
+@click.option("--fps", default=15.0, show_default=True)
+@click.option("--control", type=click.Path(path_type=Path), help="Unix socket that says who holds what.")
+def emulate_camera(port: int, fps: float, control: Path | None) -> None:
+    """A camera that serves MJPEG of people holding QR codes."""
+    from edge.emulate_command import emulate_camera as body
+
+    _run_emulator(body, port, fps, control)
+
+
+def _run_emulator(body: Any, *arguments: Any) -> None:
+    from drivers.errors import DriverError
+
+    try:
+        body(*arguments, lambda path: click.echo(path), threading.Event())
+    except (DriverError, OSError, ValueError) as error:
+        fail(error)
+
+
+def _json_line(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def _lines(values: Iterable[str]) -> str:
+    return "\n".join(values)

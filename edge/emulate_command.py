@@ -1,0 +1,60 @@
+"""`guankou-gate emulate`: hosts the emulators that ship with the drivers, until it is told to end."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from drivers.emulators.relay import RelayEmulator
+from drivers.emulators.thermometer import EmulatorSettings, run_foreground
+from drivers.emulators.thermometer_scene import Change
+
+Ready = Callable[[str], None]
+
+
+def emulate_thermometer(
+    model: str,
+    link: Path | None,
+    change: dict[str, Any],
+    scenario: Path | None,
+    control: Path | None,
+    on_ready: Ready,
+    stop: threading.Event,
+) -> None:
+    """Raises drivers.errors.OptionError for an unknown model, fault or scenario."""
+    _end_on_signals(stop)
+    settings = EmulatorSettings(start=Change(**change), scenario=scenario, control=control)
+    if link is not None:
+        run_foreground(model, link, settings, on_ready, stop)
+        return
+    with tempfile.TemporaryDirectory(prefix="guankou-") as folder:
+        run_foreground(model, Path(folder) / model, settings, on_ready, stop)
+
+
+def emulate_relay(
+    link: Path, wire_log: Path, control: Path | None, kind: str, on_ready: Ready, stop: threading.Event
+) -> None:
+    _end_on_signals(stop)
+    variant = "modbus" if kind == "modbus_relay" else "lcus"
+    with RelayEmulator(link, variant, wire_log=wire_log, control=control) as emulator:
+        on_ready(str(emulator.link))
+        stop.wait()
+
+
+def emulate_camera(port: int, fps: float, control: Path | None, on_ready: Ready, stop: threading.Event) -> None:
+    # Imported here: OpenCV is large, and the other emulators do without.
+    from drivers.emulators.camera import run_foreground as run_camera
+
+    options: dict[str, object] = {"port": port, "fps": fps}
+    if control is not None:
+        options["control"] = str(control)
+    run_camera(options, on_ready)
+
+
+def _end_on_signals(stop: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())

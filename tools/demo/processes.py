@@ -1,0 +1,342 @@
+"""The demo's processes: broker, collector and gates, set up with the product's own commands in a folder of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from argon2 import PasswordHasher
+
+from tools.demo.street import PIN, Street, wait
+
+TREE: Final = """
+version = 1
+[[grid]]
+id = "nanchang"
+level = "city"
+name_zh = "南昌市"
+name_en = "Nanchang"
+valid_from_day = 0
+[[grid]]
+id = "donghu"
+parent = "nanchang"
+level = "district"
+name_zh = "东湖区"
+name_en = "Donghu"
+valid_from_day = 0
+[[grid]]
+id = "yangming"
+parent = "donghu"
+level = "subdistrict"
+name_zh = "扬名街道"
+name_en = "Yangming"
+valid_from_day = 0
+[[grid]]
+id = "gardens"
+parent = "yangming"
+level = "community"
+name_zh = "花园社区"
+name_en = "Gardens"
+valid_from_day = 0
+[[grid]]
+id = "gardens-1"
+parent = "gardens"
+level = "grid"
+name_zh = "花园一网格"
+name_en = "Gardens grid 1"
+valid_from_day = 0
+[[grid]]
+id = "gardens-2"
+parent = "gardens"
+level = "grid"
+name_zh = "花园二网格"
+name_en = "Gardens grid 2"
+valid_from_day = 0
+[[site]]
+id = "garden"
+grid = "gardens-1"
+unit = "garden-property"
+sector = "residential"
+name_zh = "百花小区"
+name_en = "Hundred Flowers Garden"
+[[site]]
+id = "lakeside"
+grid = "gardens-2"
+unit = "lakeside-property"
+sector = "residential"
+name_zh = "湖滨小区"
+name_en = "Lakeside"
+"""
+
+_GATE: Final = """
+[gate]
+id = "{gate}"
+name_zh = "{name_zh}"
+name_en = "{name_en}"
+data_dir = "data"
+enrolment = "enrolment.json"
+attendance = "{attendance}"
+warm_place = true
+
+[call]
+role_zh = "网格长 王（演示）"
+role_en = "Grid head Wang (demo)"
+phone = "0791-0000-0000"
+
+[broker]
+host = "127.0.0.1"
+port = {broker_port}
+keepalive_s = 5
+heartbeat_s = 1.0
+
+[screen]
+port = {screen_port}
+guard_pin_hash = "{pin_hash}"
+
+[boards.relay]
+driver = "modbus_relay"
+options = {{ port = "{relay}", baud = 38400 }}
+
+[[lanes]]
+name = "in"
+direction = "in"
+kind = "person"
+camera = {{ driver = "stream", options = {{ url = "{camera}" }} }}
+thermometer = {{ driver = "{model}", options = {{ port = "{thermometer}" }} }}
+barrier = {{ board = "relay", channel = 0, pulse_s = 1.5 }}
+
+[lanes.inputs]
+presence = {{ board = "relay", terminal = 0 }}
+crossing = {{ board = "relay", terminal = 1 }}
+exit_button = {{ board = "relay", terminal = 2 }}
+assist = {{ board = "relay", terminal = 3 }}
+fire = {{ board = "relay", terminal = 4 }}
+"""
+
+
+class SetupError(RuntimeError):
+    """A step of setting up failed; the message holds the command's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One gate of the demo."""
+
+    gate: str
+    street: str
+    site: str
+    grid: str
+    name_zh: str
+    name_en: str
+    attendance: str
+    model: str
+
+
+PLACES: Final = (
+    Place("garden-east", "east", "garden", "gardens-1", "百花小区东门", "Hundred Flowers, east gate", "guard", "gy614v3"),
+    Place("lakeside-west", "west", "lakeside", "gardens-2", "湖滨小区西门", "Lakeside, west gate", "none", "gy9061x"),
+)
+
+
+class Town:
+    """Starts and stops everything; `close` ends what it started, by process id."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.broker_port, self.screen_port = free_port(), free_port()
+        self.gate_ports = {place.gate: free_port() for place in PLACES}
+        self.streets: dict[str, Street] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: list[IO[bytes]] = []
+
+    def set_up(self) -> None:
+        """Keys, broker files, enrolment, documents and gate files, in the order an operator would make them."""
+        self._central("keys", "--dir", str(self.folder / "central" / "keys"))
+        (self.folder / "central").mkdir(exist_ok=True)
+        (self.folder / "central" / "tree.toml").write_text(TREE, encoding="utf-8")
+        self._central("broker", "init", "--dir", str(self.folder / "broker"), "--port", str(self.broker_port))
+        self._write_collector_file()
+        for number, place in enumerate(PLACES):
+            self._set_up_gate(place, seed=number + 1)
+
+    def start(self) -> None:
+        """Broker, collector, documents, gates; returns when every gate shows its screen."""
+        self.start_broker()
+        self.start_collector()
+        for place in PLACES:
+            self.start_gate(place.gate)
+        for place in PLACES:
+            street = self.streets[place.street]
+            street.watch_screen(self.gate_ports[place.gate])
+            if not wait(lambda street=street: street.screen.lane().get("state") == "wait", 40.0):  # type: ignore[misc]
+                raise SetupError(f"gate {place.gate} did not get ready: {self.tail(place.gate)}")
+
+    def start_broker(self) -> None:
+        self._spawn("broker", ["mosquitto", "-c", str(self.folder / "broker" / "mosquitto.conf")])
+        if not wait(lambda: _listens(self.broker_port), 10.0):
+            raise SetupError(f"the broker does not listen on port {self.broker_port}: {self.tail('broker')}")
+
+    def start_collector(self) -> None:
+        self._spawn("collector", [sys.executable, "-m", "central", "run", str(self.collector_file)])
+        if not wait(lambda: _listens(self.screen_port), 20.0):
+            raise SetupError(f"the collector did not start: {self.tail('collector')}")
+
+    def start_gate(self, gate: str) -> None:
+        self._spawn(gate, [sys.executable, "-m", "edge", "run", str(self.gate_folder(gate) / "gate.toml")])
+
+    def stop_broker(self) -> None:
+        self.kill("broker")
+
+    def kill_gate(self, gate: str) -> None:
+        self.kill(gate)
+
+    def kill_vision(self, gate: str) -> None:
+        for child in children(self._running[gate].pid):
+            if b"edge.vision_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(child, signal.SIGKILL)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one process of the demo."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def close(self) -> None:
+        """Ask every process to end, and end it if it does not; gates first, so that their last records get away."""
+        names = sorted(self._running, key=lambda name: (name == "broker", name == "collector"))
+        for name in names:
+            process = self._running.pop(name)
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for street in self.streets.values():
+            street.stop()
+        for log in self._logs:
+            log.close()
+
+    def gate_folder(self, gate: str) -> Path:
+        return self.folder / gate
+
+    @property
+    def collector_file(self) -> Path:
+        return self.folder / "central" / "collector.toml"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "central" / "data" / "central.db"
+
+    def tail(self, name: str, lines: int = 6) -> str:
+        """The last words of a process."""
+        with contextlib.suppress(OSError):
+            return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
+        return "(no log)"
+
+    # --- setting up ----------------------------------------------------------------------------------------------
+
+    def _write_collector_file(self) -> None:
+        self.collector_file.write_text(
+            f"""
+[collector]
+data_dir = "data"
+tree = "tree.toml"
+[broker]
+port = {self.broker_port}
+password_file = "../broker/collector.password"
+[screen]
+port = {self.screen_port}
+""",
+            encoding="utf-8",
+        )
+
+    def _set_up_gate(self, place: Place, seed: int) -> None:
+        folder = self.gate_folder(place.gate)
+        (folder / "data").mkdir(parents=True)
+        street = Street(place.street, folder, place.model, seed)
+        street.start()
+        self.streets[place.street] = street
+        public = json.loads(self._gate("keys", str(folder / "data" / "gate.key"), "--json"))["public_key"]
+        self._central(
+            "gate", "enrol", str(self.collector_file), "--gate", place.gate, "--grid", place.grid, "--site", place.site,
+            "--public-key", public, "--broker-dir", str(self.folder / "broker"), "--out", str(folder / "enrolment.json"),
+        )  # fmt: skip
+        text = _GATE.format(
+            gate=place.gate,
+            name_zh=place.name_zh,
+            name_en=place.name_en,
+            attendance=place.attendance,
+            broker_port=self.broker_port,
+            screen_port=self.gate_ports[place.gate],
+            pin_hash=PasswordHasher(time_cost=1, memory_cost=8192).hash(PIN),
+            relay=folder / "relay",
+            camera=street.camera.url,
+            model=place.model,
+            thermometer=folder / "thermometer",
+        )
+        (folder / "gate.toml").write_text(text, encoding="utf-8")
+
+    def _central(self, *words: str) -> str:
+        return _command("central", *words)
+
+    def _gate(self, *words: str) -> str:
+        return _command("edge", *words)
+
+    def _spawn(self, name: str, command: list[str]) -> None:
+        log = (self.folder / f"{name}.log").open("ab")
+        self._logs.append(log)
+        self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+def _command(package: str, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", package, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    if done.returncode:
+        raise SetupError(f"guankou-{package} {' '.join(words[:2])}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of the direct children."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def fresh_folder(path: Path) -> Path:
+    """An empty folder in the place of whatever an earlier demo left."""
+    if path.exists():
+        shutil.rmtree(path)
+    path.mkdir(parents=True, mode=0o700)
+    return path
+
+
