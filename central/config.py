@@ -41,6 +41,9 @@ class BrokerTable(_Table, frozen=True):
     user: Text = "collector"
     password_file: Text | None = None
     client_id: Text = "guankou-central"
+    subscriber_user: Text = "subscriber"
+    # Folder with `passwords` and `acl`, where enrolment adds gates; without one the broker is set up by other means.
+    dir: Text | None = None
 
 
 class ScreenTable(_Table, frozen=True):
@@ -80,6 +83,11 @@ class Config(msgspec.Struct, frozen=True):
     @property
     def keys_dir(self) -> Path:
         return self._path(self.content.collector.keys_dir)
+
+    @property
+    def broker_dir(self) -> Path | None:
+        name = self.content.broker.dir
+        return None if name is None else self._path(name)
 
     def broker_password(self) -> str:
         """The password, or an empty one without a file. Raises ConfigError."""

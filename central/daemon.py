@@ -159,10 +159,11 @@ class Collector:
     # Publisher thread
 
     def _publish_loop(self) -> None:
-        self._wait_for_retained()
-        self._publisher.reconcile(self._retained)
+        # At start always; later when the broker has forgotten everything, retained topics too.
+        self._link.fresh.set()
         next_purge_s = 0.0
         while not self._stopping.is_set():
+            self._reconcile()
             done = self._publish_once()
             if time.monotonic() >= next_purge_s:
                 next_purge_s = time.monotonic() + _PURGE_EVERY_S
@@ -170,10 +171,12 @@ class Collector:
             if not done:
                 self._stopping.wait(_IDLE_S)
 
-    def _wait_for_retained(self) -> None:
-        while not self._stopping.is_set() and not self._link.connected.wait(_IDLE_S):
-            pass
+    def _reconcile(self) -> None:
+        if not self._link.fresh.is_set() or not self._link.connected.is_set():
+            return
+        self._link.fresh.clear()
         self._stopping.wait(_RECONCILE_S)
+        self._publisher.reconcile(self._retained)
 
     def _publish_once(self) -> int:
         if not self._link.connected.is_set():

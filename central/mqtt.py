@@ -35,6 +35,8 @@ class Link:
         self._subscriptions = [(topic, 1) for topic in subscriptions]
         self._handler = handler
         self.connected = threading.Event()
+        # Set when the broker knew nothing of us: what it retained may be lost as well.
+        self.fresh = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv5, manual_ack=True)
         if user:
             self._client.username_pw_set(user, password)
@@ -46,7 +48,7 @@ class Link:
 
     def start(self, host: str, port: int) -> None:
         """Begin to connect; a broker that is not there yet is tried again."""
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = _SESSION_EXPIRY_S
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         # Keep the session's queue over restarts; the library's default would throw it away.
@@ -84,6 +86,8 @@ class Link:
             _log.error("broker_refused", reason=str(reason))
             return
         client.subscribe(self._subscriptions)
+        if not flags.session_present:
+            self.fresh.set()
         self.connected.set()
         _log.info("broker_connected", session_present=flags.session_present)
 
@@ -98,7 +102,7 @@ class Link:
             client.ack(message.mid, message.qos)
 
         try:
-            self._handler(message.topic, message.payload, message.retain, done)
+            self._handler(message.topic, bytes(message.payload), message.retain, done)
         except Exception:
             # An exception here would end the library's thread while it still claims to be connected.
             _log.exception("message_failed", topic=message.topic, size=len(message.payload))

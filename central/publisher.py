@@ -50,7 +50,7 @@ class Publisher:
     def reconcile(self, retained: Iterable[str]) -> None:
         """At start: everything is published anew, and what the broker still retains without cause is emptied."""
         picture = take_picture(self._store, self._registry, self._now_ms())
-        wanted = {*self._summary_topics(), *open_topics(picture)}
+        wanted = {*self._summary_topics(), *open_topics(picture), *self._documents()}
         # A summary of an area that is no more, or an escalation that was closed meanwhile, is due as an empty one.
         stale = {topic for topic in retained if topic.startswith((SUMMARY_PREFIX, ESCALATION_PREFIX))}
         with self._store.transaction():
@@ -69,12 +69,14 @@ class Publisher:
         if not due:
             return 0
         picture = take_picture(self._store, self._registry, now_ms)
-        cases = open_topics(picture)
+        cases, documents = open_topics(picture), self._documents()
         with self._store.transaction():
             versions = {item.topic: self._store.begin_publish(item.topic, now_ms) for item in due}
         waiting = []
         for item in due:
-            payload = self._payload(picture, cases, item.topic, versions[item.topic])
+            payload = documents.get(item.topic)
+            if payload is None:
+                payload = self._payload(picture, cases, item.topic, versions[item.topic])
             self._sent_ms[item.topic] = now_ms
             waiting.append((item, self._out.publish(item.topic, payload, retain=True)))
         return self._confirm(waiting)
@@ -102,6 +104,9 @@ class Publisher:
             with self._store.transaction():
                 self._store.touch(self._summary_topics())
         self._hour_ms = hour_ms
+
+    def _documents(self) -> dict[str, bytes]:
+        return {topics.document(scope, kind): data for scope, kind, _, data in self._store.documents()}
 
     def _summary_topics(self) -> list[str]:
         return sorted(topics.summary(path) for path in self._registry.names())

@@ -17,12 +17,10 @@ import msgspec
 
 from checkpoint import drift
 from checkpoint.drift import Drift, Reference
-from checkpoint.policy_schema import Site, TemperatureSettings
+from checkpoint.policy_schema import KEPT_READINGS, Site, TemperatureSettings
 
 # Scales the median absolute deviation of a normal distribution to its standard deviation.
 MAD_TO_SD: Final = 1.4826
-# An hour at one person every four seconds; also a bound on memory and on the saved state.
-KEPT_READINGS: Final = 900
 
 
 class LevelNow(msgspec.Struct, frozen=True):

@@ -139,6 +139,10 @@ def _check_temperature(settings: TemperatureSettings) -> None:
     edges = settings.band_edges_c
     if list(edges) != sorted(set(edges)):
         _refuse("temperature.band_edges_c", edges, "must rise", "sort the edges")
+    if settings.level_min > settings.level_fallback:
+        _refuse(
+            "temperature.level_min", settings.level_min, "must not be over level_fallback", "correct one of the two"
+        )
     for site in ("forehead", "wrist", "neck"):
         limits = getattr(settings.absolute, site)
         if limits.low_c >= limits.high_c:

@@ -30,7 +30,9 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Celsius = Annotated[float, msgspec.Meta(ge=-40, le=60)]
 Degrees = Annotated[float, msgspec.Meta(gt=0, le=10)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+# A lane keeps this many readings of a stream (an hour at one person every four seconds): no setting may ask for more.
+KEPT_READINGS: Final = 900
+Count = Annotated[int, msgspec.Meta(ge=1, le=KEPT_READINGS)]
 
 # Checks that look at a person's health: a policy that asks for one of them must name its end.
 HEALTH_CHECKS: Final[frozenset[CheckName]] = frozenset({"temperature", "mask", "travel"})
@@ -144,7 +146,7 @@ class TemperatureSettings(_Table, frozen=True):
     informative_off_c: Degrees = 1.0
     expected: SiteLevels = SiteLevels()
     # Drift of the device.
-    reference_readings: Annotated[int, msgspec.Meta(ge=20, le=1000)] = 200
+    reference_readings: Annotated[int, msgspec.Meta(ge=20, le=KEPT_READINGS)] = 200
     drift_slack_c: Degrees = 0.4
     drift_limit_c: Degrees = 2.0
     drift_variances: Annotated[float, msgspec.Meta(ge=0, le=100)] = 13.5

@@ -67,7 +67,7 @@ def keys(file: Path, as_json: bool) -> None:
         public = create_key(file)
     except KeyFileError as error:
         fail(error)
-    click.echo(json.dumps({"file": str(file), "public_key": public.hex()}) if as_json else public.hex())
+    click.echo(json.dumps({"file": str(file), "public_key": public}) if as_json else public)
 
 
 @main.command()

@@ -64,6 +64,7 @@ def _verdict_view(lane: Lane, shown: Shown) -> LaneView:
         base,
         passage=shown.passage.hex(),
         since_mono_ms=shown.since_ms,
+        body_site=last.body_site if last else "",
         object_c=last.object_c if last else None,
         ambient_c=last.ambient_c if last else None,
         pass_class=holder.pass_class if holder else "",

@@ -177,7 +177,7 @@ class _Session:
 
 
 def _spawn(first: bytes) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": str(_ROOT)}
+    environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": _python_path()}
     process = subprocess.Popen(
         [sys.executable, "-m", "edge.vision_process"],
         stdin=subprocess.PIPE,
@@ -190,6 +190,11 @@ def _spawn(first: bytes) -> subprocess.Popen[bytes]:
         # If it has died already, its exit says more than this.
         _pipes(process)[0].write(first)
     return process
+
+
+def _python_path() -> str:
+    # The process runs the same code as the gate, installed or not, from whatever folder.
+    return os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:

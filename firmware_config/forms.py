@@ -140,6 +140,4 @@ def _matches(value: str, pattern: str | None) -> bool:
 
 
 def _range(form: inspect.IntType | inspect.FloatType) -> str:
-    if form.ge is not None and form.le is not None:
-        return f" from {form.ge:g} to {form.le:g}"
-    return f" of {form.ge:g} or more" if form.ge is not None else ""
+    return "" if form.ge is None or form.le is None else f" from {form.ge} to {form.le}"

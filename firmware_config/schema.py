@@ -129,7 +129,7 @@ class Enrolment(_Table, frozen=True):
     site: Slug
     grid: Slug
     grid_path: GridPath
-    tree_version: Annotated[int, msgspec.Meta(ge=0)]
+    tree_version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
     collector_keys: Annotated[tuple[HexKey, ...], msgspec.Meta(min_length=1, max_length=8)]
     root_key: HexKey
     broker_user: Text

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -19,8 +19,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-KIOSK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+KIOSK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def page_at(browser: Browser, url: str, size: dict[str, int] = KIOSK, script: bool = True) -> Iterator[Page]:
+def page_at(browser: Browser, url: str, size: ViewportSize = KIOSK, script: bool = True) -> Iterator[Page]:
     """A fresh page; an error in its script, or anything the content policy refuses, fails the test."""
     context = browser.new_context(viewport=size, java_script_enabled=script)
     page = context.new_page()

@@ -17,6 +17,11 @@ def ticks(*states: TickState) -> tuple[Tick, ...]:
     return tuple(Tick(check, state) for check, state in zip(_CHECKS, states, strict=True))
 
 
+def all_ticks(state: TickState) -> tuple[Tick, ...]:
+    """Every check in the same state."""
+    return tuple(Tick(check, state) for check in _CHECKS)
+
+
 _WAIT: Final = LaneView(
     name="in-1",
     direction="in",
@@ -24,7 +29,7 @@ _WAIT: Final = LaneView(
     state="wait",
     reason="",
     prompt="prompt_scan",
-    ticks=ticks(*["waiting"] * 5),
+    ticks=all_ticks("waiting"),
 )
 _MEASURED: Final = msgspec.structs.replace(_WAIT, object_c=36.4, ambient_c=22.1, body_site="forehead", passage="01")
 
@@ -35,15 +40,15 @@ LANES: Final[dict[str, LaneView]] = {
         state="allow",
         reason="all_ok",
         prompt="prompt_pass_through",
-        ticks=ticks(*["done"] * 5),
-        pass_class="resident",
+        ticks=all_ticks("done"),
+        pass_class="resident",  # noqa: S106
         tail="3F7A",
     ),
     "deny": msgspec.structs.replace(
         _MEASURED,
         state="deny",
         reason="pass_forged",
-        prompt="prompt_wait_guard",
+        prompt="",
         ticks=ticks("done", "done", "failed", "off", "off"),
     ),
     "escalate": msgspec.structs.replace(
@@ -53,7 +58,7 @@ LANES: Final[dict[str, LaneView]] = {
         prompt="prompt_wait_guard",
         ticks=ticks("done", "failed", "done", "missing", "warned"),
         object_c=38.1,
-        pass_class="visitor",
+        pass_class="visitor",  # noqa: S106
         tail="9C01",
         party_size=3,
         party_passed=1,

@@ -16,7 +16,7 @@ _MOST_CONNECTIONS: Final = 200
 
 
 class ScreenError(Exception):
-    """The screen can't be served; the message names the key of the collector's file and the remedy."""
+    """The screen can't be served; the message names the key of the collector file and the remedy."""
 
 
 class WebThread:
@@ -74,8 +74,10 @@ def _explain(host: str, port: int, why: OSError) -> str:
     if why.errno == errno.EADDRINUSE:
         return (
             f"screen.port = {port} is in use on {host}: stop the program that listens there, "
-            "or set another screen.port in the collector's file (0 takes a free one)"
+            "or set another screen.port in the collector file (0 takes a free one)"
         )
     if why.errno == errno.EACCES:
-        return f"screen.port = {port} needs privileges on {host}: set a screen.port above 1023 in the collector's file"
-    return f'screen.host = "{host}" can not be listened on ({why}): set an address of this machine in the collector's file'
+        return f"screen.port = {port} needs privileges on {host}: set a screen.port above 1023 in the collector file"
+    return (
+        f'screen.host = "{host}" can not be listened on ({why}): set an address of this machine in the collector file'
+    )

@@ -30,9 +30,7 @@ class OperatorsServer:
     they are. `port` 0 takes a free one.
     """
 
-    def __init__(
-        self, host: str, port: int, views: Views, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, host: str, port: int, views: Views, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._host = host
         self._port = port
         self._assets = load_assets(_FOLDER)

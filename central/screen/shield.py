@@ -23,7 +23,7 @@ _HEADERS: Final = (
 
 
 def is_known_host(header: str, configured: str) -> bool:
-    """An address, `localhost` or the configured name. Any other name may be a stranger's that points here (rebinding)."""
+    """An address, `localhost` or the configured name: any other may be a stranger's that points here (rebinding)."""
     name = urlsplit(f"//{header}").hostname or ""
     if name in ("localhost", configured.lower()):
         return True

@@ -1,4 +1,4 @@
-"""From the store's views to what the operators' page shows: times and ages in words, sums never without completeness."""
+"""From the store's views to the operators' page: times and ages in words, no sum without its completeness."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ class GatePage(msgspec.Struct, frozen=True):
     faults: tuple[Words, ...]
     policy: str
     through: str
+    missing: int
     alarms: int
 
 
@@ -152,22 +153,18 @@ def _is_shown(path: str, chosen: str) -> bool:
 
 
 def _together(parts: list[Completeness]) -> Completeness:
-    through = [part.complete_to_ms for part in parts]
-    known = [at for at in through if at is not None]
     return Completeness(
         sum(part.gates_complete for part in parts),
         sum(part.gates_expected for part in parts),
-        min(known) if known and len(known) == len(through) else None,
+        min((part.complete_to_ms for part in parts), default=0),
     )
 
 
 def _complete(part: Completeness, zone: ZoneInfo) -> Complete:
-    gates = f"{part.gates_complete}/{part.gates_expected}"
-    whole = part.gates_complete == part.gates_expected and part.gates_expected > 0
     if part.gates_expected == 0:
         return Complete(Words("无关口", "no gates"), False)
-    if part.complete_to_ms is None:
-        return Complete(Words(f"{gates} 关口完整，尚无数据", f"{gates} gates complete, no data yet"), False)
+    gates = f"{part.gates_complete}/{part.gates_expected}"
+    whole = part.gates_complete == part.gates_expected
     until = _local(part.complete_to_ms, zone, "%H:%M")
     return Complete(Words(f"{gates} 关口完整至 {until}", f"{gates} gates complete to {until}"), whole)
 
@@ -213,6 +210,7 @@ def _gate(gate: GateView, zone: ZoneInfo) -> GatePage:
         faults=tuple(Words(*case_name(code)) for code in gate.faults),
         policy=gate.policy,
         through="" if gate.complete_through_ms is None else _local(gate.complete_through_ms, zone, "%H:%M:%S"),
+        missing=gate.missing,
         alarms=gate.open_alarms,
     )
 
@@ -230,8 +228,7 @@ def _urgency(gate: GateView) -> tuple[int, int, str]:
 
 
 def _hour(hour: HourView, part: Completeness) -> HourPage:
-    through = part.complete_to_ms or 0
-    sure = part.gates_complete == part.gates_expected and hour.start_ms + HOUR_MS <= through
+    sure = part.gates_complete == part.gates_expected and hour.start_ms + HOUR_MS <= part.complete_to_ms
     return HourPage(hour.label, hour.verdicts, sure)
 
 

@@ -147,6 +147,12 @@ class RecordTables:
         )
         return [(RecordRow(*row[:-3]), row[-3], Sealed(row[-2], row[-1])) for row in rows]
 
+    def purged_payloads(self) -> int:
+        """How many records have lost their payload to retention."""
+        return int(
+            self._conn.execute("SELECT (SELECT count(*) FROM record) - (SELECT count(*) FROM payload)").fetchone()[0]
+        )
+
     def purge_payloads(self, received_before_ms: int, limit: int) -> int:
         """Drop payloads (with their salt) of records received before then, unread ones excepted; how many."""
         # Record ids grow with time of receipt, so the oldest payloads come first.

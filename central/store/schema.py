@@ -20,8 +20,8 @@ CREATE TABLE epoch(
   parent_head BLOB, parent_epoch BLOB, parent_last INTEGER, UNIQUE(gate_no, epoch));
 CREATE TABLE record(
   id INTEGER PRIMARY KEY, epoch_id INTEGER NOT NULL REFERENCES epoch(id), number INTEGER NOT NULL,
-  side INTEGER NOT NULL, head BLOB NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, corrected_ms INTEGER, mark INTEGER NOT NULL,
-  received_ms INTEGER NOT NULL, header BLOB NOT NULL, UNIQUE(epoch_id, number, side));
+  side INTEGER NOT NULL, head BLOB NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, corrected_ms INTEGER,
+  mark INTEGER NOT NULL, received_ms INTEGER NOT NULL, header BLOB NOT NULL, UNIQUE(epoch_id, number, side));
 CREATE INDEX record_unread ON record(id) WHERE mark = 3;
 CREATE TABLE payload(record_id INTEGER PRIMARY KEY REFERENCES record(id), salt BLOB NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE signed_head(
@@ -51,7 +51,8 @@ CREATE TABLE untrusted(
 CREATE TABLE alarm_case(
   gate_no INTEGER NOT NULL, epoch BLOB NOT NULL, number INTEGER NOT NULL, origin TEXT NOT NULL, open INTEGER NOT NULL,
   name TEXT NOT NULL, priority INTEGER NOT NULL, detail TEXT NOT NULL, passage BLOB,
-  opened_ms INTEGER, cleared_ms INTEGER, late INTEGER NOT NULL, orphan INTEGER NOT NULL, PRIMARY KEY(gate_no, epoch, number, origin));
+  opened_ms INTEGER, cleared_ms INTEGER, late INTEGER NOT NULL, orphan INTEGER NOT NULL,
+  PRIMARY KEY(gate_no, epoch, number, origin));
 CREATE INDEX case_open ON alarm_case(gate_no) WHERE open = 1;
 CREATE INDEX case_passage ON alarm_case(gate_no, passage) WHERE open = 1 AND passage IS NOT NULL;
 CREATE TABLE copy(
@@ -63,5 +64,8 @@ CREATE TABLE quarantine(
 CREATE TABLE publish(
   topic TEXT PRIMARY KEY, changed INTEGER NOT NULL, published INTEGER NOT NULL, version INTEGER NOT NULL);
 CREATE INDEX publish_due ON publish(topic) WHERE changed > published;
+CREATE TABLE document(
+  scope TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL, at_ms INTEGER NOT NULL,
+  PRIMARY KEY(scope, kind, version));
 CREATE TABLE cursor(name TEXT PRIMARY KEY, position INTEGER NOT NULL);
 """

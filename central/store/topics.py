@@ -9,7 +9,7 @@ from central.store.base import Due
 
 
 class TopicTables:
-    """Methods over tables `publish` and `cursor`."""
+    """Methods over tables `publish`, `document` and `cursor`."""
 
     _conn: sqlite3.Connection
 
@@ -35,6 +35,16 @@ class TopicTables:
     def end_publish(self, topic: str, changed: int) -> None:
         """The broker has what `changed` stood for."""
         self._conn.execute("UPDATE publish SET published = max(published, ?) WHERE topic = ?", (changed, topic))
+
+    def save_document(self, scope: str, kind: str, version: int, data: bytes, now_ms: int) -> None:
+        """Keep a signed document; it is published, and published again whenever the broker has lost it."""
+        self._conn.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?)", (scope, kind, version, data, now_ms))
+
+    def documents(self) -> list[tuple[str, str, int, bytes]]:
+        """(scope, kind, version, signed bytes) of the newest version of every document."""
+        return self._conn.execute(
+            "SELECT scope, kind, max(version), data FROM document GROUP BY scope, kind ORDER BY scope, kind"
+        ).fetchall()
 
     def cursor(self, name: str) -> int:
         row = self._conn.execute("SELECT position FROM cursor WHERE name = ?", (name,)).fetchone()

@@ -119,6 +119,9 @@ def _on_signals(action: Callable[[int, FrameType | None], None] | signal.Handler
 
 def main(arguments: list[str]) -> int:
     parent = os.getppid()
+    if len(arguments) != 3 or not all(word.isdigit() for word in arguments[1:]):
+        sys.stderr.write(f"usage: python -m drivers.barrier.lcus_child PORT BAUD RELAYS, not {arguments}\n")
+        return 2
     _on_signals(_leave)
     path, baud, count = arguments[0], int(arguments[1]), int(arguments[2])
     try:

@@ -33,7 +33,7 @@ _FALLBACK_AT_REST_EVERY: Final = 4
 _MISSES_TO_LEAVE: Final = 3
 # Measured cost per pixel of each fallback, in units of 1 ns on a 2-core x86 machine; only their ratio matters much.
 _COST_PER_PX: Final = {"zxing-cpp+clahe": 5.0, "pyzbar+threshold": 16.0}
-# What each decoded pixel earns. zxing-cpp itself costs 2.5: fallbacks may add a third of that.
+# What each decoded pixel earns. zxing-cpp itself costs 2.5 (1.6 without inverted codes): fallbacks may add a third.
 _EARNED_PER_PX: Final = 0.8
 # Standing still is the moment when the pass is held up: then fallbacks may cost more, for less than a second.
 _EARNED_SETTLING_PER_PX: Final = 5.0
@@ -62,6 +62,7 @@ class Watch:
         self._looks_at_rest = 0
         # Decoded frames without a code since the last one with a code.
         self._misses = _MISSES_TO_LEAVE
+        self._odd = False
         self._earned = 0.0
         self._region: tuple[float, float, float, float] | None = None
 
@@ -106,7 +107,10 @@ class Watch:
         self._earned += width * height * (_EARNED_SETTLING_PER_PX if self._still_frames else _EARNED_PER_PX)
         cost = _COST_PER_PX[self._decoder.next_fallback()] * (region[2] - region[0]) * (region[3] - region[1])
         affordable = self._earned >= cost
-        decoded = self._decoder.decode_frame(image, affordable or self._decoder.has_favourite, region)
+        # While things move and nothing is in view, every other frame looks for inverted codes: there will be a next.
+        self._odd = not self._odd
+        invert = self._odd or self._in_view or self._still_frames > 0
+        decoded = self._decoder.decode_frame(image, affordable or self._decoder.has_favourite, region, invert)
         if affordable and not decoded.codes:
             self._spend(cost)
         return decoded

@@ -21,7 +21,7 @@ from drivers.emulators.pty_line import PtyLine, Split
 from drivers.emulators.thermometer_control import ControlSocket, ScenarioClock
 from drivers.emulators.thermometer_faults import Spoiler
 from drivers.emulators.thermometer_modules import MODULES
-from drivers.emulators.thermometer_scene import Change, Scene, read_scenario
+from drivers.emulators.thermometer_scene import Change, Scene, check_change, read_scenario
 from drivers.errors import OptionError
 
 _LONGEST_WAIT_S: Final = 1.0
@@ -53,8 +53,8 @@ class EmulatorSettings:
 class ThermometerEmulator:
     """One emulated module behind `link`. Use as a context manager, or `start` and `stop`.
 
-    `set` may be called from any thread. Raises OptionError for an unknown model or a scenario that does not fit,
-    FileExistsError if `link` is taken by something that is no link.
+    `set` may be called from any thread. Raises OptionError for an unknown model, or a start or scenario that does
+    not fit, FileExistsError if `link` is taken by something that is no link.
     """
 
     def __init__(self, model: str, link: Path, settings: EmulatorSettings | None = None) -> None:
@@ -64,7 +64,9 @@ class ThermometerEmulator:
         rng = random.Random(settings.seed)
         self._module = MODULES[model](settings.streaming)
         self._period_s = None if settings.rate_hz is None else 1 / settings.rate_hz
-        self._scene = Scene(settings.start, settings.jitter_c, rng)
+        # A struct built by hand is not checked by its construction.
+        start = check_change(msgspec.to_builtins(settings.start))
+        self._scene = Scene(start, settings.jitter_c, rng)
         self._spoiler = Spoiler(model, self._module, settings.fault_every, rng)
         self._line = PtyLine(link, settings.baud or self._module.baud, settings.split, rng)
         self._steps = [] if settings.scenario is None else read_scenario(settings.scenario)
@@ -83,10 +85,7 @@ class ThermometerEmulator:
 
     def set(self, **change: Any) -> None:
         """Change the scene: `object_c`, `ambient_c`, `body_c`, `fault`, as in a scenario. Raises OptionError."""
-        try:
-            checked = msgspec.convert(change, Change)
-        except msgspec.ValidationError as error:
-            raise OptionError(f"emulated thermometer: {error}") from error
+        checked = check_change(change)
         with self._lock:
             self._scene.apply(checked)
         self._wake()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -32,8 +33,10 @@ FAULTS: tuple[str, ...] = get_args(FaultName)
 
 Celsius = Annotated[float, msgspec.Meta(ge=-273.15, le=400)]
 
-# Invented for the emulator: makers do not publish how their modules get from skin to body.
-_BODY_ABOVE_SKIN_C = 3.2
+# Invented for the emulator, since makers do not publish how their modules get from skin to body: whoever is at least
+# as warm as skin has this body temperature, or the object's if that is higher.
+_SKIN_FROM_C = 30.0
+_PLAIN_BODY_C = 36.4
 # With nobody in front the sensor sees a wall, hardly warmer than itself.
 _WALL_ABOVE_AMBIENT_C = 0.3
 
@@ -86,8 +89,20 @@ class Scene:
         if self._object_c is None:
             wall_c = self._ambient_c + _WALL_ABOVE_AMBIENT_C + noise_c
             return Seen(wall_c, ambient_c, wall_c)
-        body_c = self._object_c + _BODY_ABOVE_SKIN_C if self._body_c is None else self._body_c
+        body_c = _body_of(self._object_c) if self._body_c is None else self._body_c
         return Seen(self._object_c + noise_c, ambient_c, body_c + noise_c)
+
+
+def _body_of(object_c: float) -> float:
+    return max(object_c, _PLAIN_BODY_C) if object_c >= _SKIN_FROM_C else object_c
+
+
+def check_change(change: Mapping[str, Any]) -> Change:
+    """`change` as a Change. Raises OptionError saying what does not fit."""
+    try:
+        return msgspec.convert(change, Change)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"emulated thermometer: {error}; faults: {', '.join(FAULTS)}") from error
 
 
 def read_change(data: bytes) -> Change:

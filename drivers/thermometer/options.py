@@ -27,8 +27,9 @@ class ThermometerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     mode: Literal["body", "object"] | None = None
     poll_ms: Annotated[int, msgspec.Meta(ge=50, le=10_000)] | None = None
     capture: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
-    stuck_after: Annotated[int, msgspec.Meta(ge=2, le=10_000)] = 20
-    stuck_after_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 5.0
+    stuck_after: Annotated[int, msgspec.Meta(ge=2, le=10_000)] = 40
+    # Some modules send faster than they measure, or smooth what they call body temperature: be slow to blame them.
+    stuck_after_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 15.0
 
 
 def find_model(name: str) -> Model:

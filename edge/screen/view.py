@@ -93,7 +93,7 @@ _OVERRIDES: Final = tuple(Choice(code, texts.reason_words(code)[0]) for code in 
 
 
 def guard_page(snapshot: Snapshot, build: str, acts: bool) -> GuardPage:
-    """The page of a snapshot. Unknown codes are shown as they are: they come from this gate's own code, never from a pass."""
+    """The page of a snapshot. Unknown codes stand for themselves: they are this gate's own, never a pass's."""
     here = datetime.fromtimestamp(snapshot.at_ms / 1000, UTC).astimezone(ZoneInfo(snapshot.timezone))
     return GuardPage(
         build=build,
@@ -118,7 +118,8 @@ def guard_page(snapshot: Snapshot, build: str, acts: bool) -> GuardPage:
 
 def _lane(lane: LaneView, mono_ms: int) -> LanePage:
     happened, todo = reason_words(lane.reason)
-    prompt, _ = reason_words(lane.prompt)
+    # A refusal without a prompt of its own tells the resident what its reason asks for.
+    prompt = reason_words(lane.prompt)[0] if lane.prompt else todo
     return LanePage(
         id=lane.name,
         title=_title(lane),

@@ -48,7 +48,8 @@ def test_a_forehead_is_judged_against_the_lane(level_c: float, mad_c: float, rea
 @pytest.mark.parametrize(
     ("site", "reading_c", "result"),
     [
-        ("forehead", 36.69, "normal"), ("forehead", 36.70, "high"), ("forehead", 34.00, "normal"), ("forehead", 33.99, "low"),
+        ("forehead", 36.69, "normal"), ("forehead", 36.70, "high"),
+        ("forehead", 34.00, "normal"), ("forehead", 33.99, "low"),
         ("wrist", 36.79, "normal"), ("wrist", 36.80, "high"), ("wrist", 32.50, "normal"), ("wrist", 32.49, "low"),
         ("neck", 37.39, "normal"), ("neck", 37.40, "high"), ("neck", 34.50, "normal"), ("neck", 34.49, "low"),
     ],
@@ -126,7 +127,9 @@ def test_a_second_place_never_clears_a_low_reading(low_c: int, second_c: float, 
     second_c=celsius,
     window=st.sampled_from(["none", "unstable", "out_of_range", "stuck"]),
 )
-def test_a_second_place_without_a_value_leaves_the_first_as_it_was(first_c: float, second_c: float, window: str) -> None:
+def test_a_second_place_without_a_value_leaves_the_first_as_it_was(
+    first_c: float, second_c: float, window: str
+) -> None:
     judge = judge_at(36.2)
     first = judge.first(value(first_c), "forehead", NOW_MS)
     assert judge.second(first, WindowResult(window), "wrist", MANY_MS) == first  # type: ignore[arg-type]
@@ -185,7 +188,8 @@ def test_how_long_readings_have_meant_nothing_is_remembered_until_they_mean_some
 
 
 @pytest.mark.parametrize(
-    ("ambient_c", "site"), [(22.0, "forehead"), (5.0, "forehead"), (4.99, "wrist"), (-12.0, "wrist"), (None, "forehead")]
+    ("ambient_c", "site"),
+    [(22.0, "forehead"), (5.0, "forehead"), (4.99, "wrist"), (-12.0, "wrist"), (None, "forehead")],
 )
 def test_in_the_cold_the_wrist_is_asked_for_first(ambient_c: float | None, site: str) -> None:
     assert judge_at(36.2).first_site(ambient_c) == site

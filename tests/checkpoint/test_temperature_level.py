@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoint.drift import Drift, Reference, freeze, limit_of, watch
-from checkpoint.level import KEPT_READINGS, LaneLevel, LevelState, stream_of
+from checkpoint.level import LaneLevel, LevelState, stream_of
+from checkpoint.policy_schema import KEPT_READINGS
 from tests.checkpoint.temperature_kit import NOW_MS, SETTINGS
 
 STREAM = "forehead/surface/2"

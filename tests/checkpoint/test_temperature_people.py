@@ -38,9 +38,7 @@ def _walk_through(people: int, centre_c: float, sd_c: float, ambient_c: float, b
         fever_c = random.uniform(1.0, 2.5) if random.random() < 0.005 else 0.0
         own_c = random.gauss(0, sd_c) + fever_c + bias_c
         at_ms = NOW_MS + number * 20_000
-        judged = judge.first(
-            value(round(centre_c + own_c + random.gauss(0, 0.15), 2), ambient_c), "forehead", at_ms
-        )
+        judged = judge.first(value(round(centre_c + own_c + random.gauss(0, 0.15), 2), ambient_c), "forehead", at_ms)
         judge.keep(judged)
         if judged.wants_second:
             tally.seconds += 1

@@ -11,8 +11,24 @@ from checkpoint.passes import Presented
 from checkpoint.policy import parse_policy
 from checkpoint.verdict import CheckFact, Decision, GateState, Retest, decide
 from tests.checkpoint.verdict_kit import (
-    COLD, FEVER, GRID, HIGH, LOW, MISSING, NOW_S, OK, POLICY, POLICY_TOML, SITE, UNSTABLE, VISITOR, gate, held, policy, shown,
-)  # fmt: skip
+    COLD,
+    FEVER,
+    GRID,
+    HIGH,
+    LOW,
+    MISSING,
+    NOW_S,
+    OK,
+    POLICY,
+    POLICY_TOML,
+    SITE,
+    UNSTABLE,
+    VISITOR,
+    gate,
+    held,
+    policy,
+    shown,
+)
 
 DOWN = {"thermometer_down": 60.0}
 LONG_DOWN = {"thermometer_down": 14_401.0}

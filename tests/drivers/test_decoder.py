@@ -154,7 +154,7 @@ def test_a_native_decoder_that_raises_is_counted_and_the_others_go_on(monkeypatc
     first = rendered(segno.make_sequence("A" * 300, symbol_count=3)[0])
     with pytest.raises(ValueError, match="ZBarOrientation"):
         zbar(first)
-    monkeypatch.setattr(decoder_module, "zxing", lambda gray: ())
+    monkeypatch.setattr(decoder_module, "zxing", lambda gray, invert=True: ())
     monkeypatch.setattr(decoder_module, "FALLBACKS", {"pyzbar": zbar, "zxing-cpp again": zxing})
     decoder = Decoder()
     found = decoder.decode_thoroughly(first)

@@ -120,3 +120,13 @@ def test_a_thumbnail_of_colour_is_its_green() -> None:
     image = np.zeros((720, 1280, 3), np.uint8)
     image[:, :, 1] = 90
     assert (thumbnail(image) == 90).all()
+
+
+def test_an_inverted_code_is_read_in_the_second_moving_frame_at_the_latest(scene: Scene) -> None:
+    for frames_before in (0, 1):
+        watch = watch_at_rest(scene)
+        for step in range(frames_before):
+            see(watch, scene, [Held("X", effects=Effects(blur_px=9))], 1, 0.3 + 0.1 * step)
+        held = [Held("DARK", effects=Effects(inverted=True))]
+        sights = [see(watch, scene, held, 1, away)[0] for away in (-0.05, 0.0)]
+        assert any(sight.decoded is not None and sight.decoded.codes for sight in sights)

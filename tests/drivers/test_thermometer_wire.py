@@ -16,10 +16,12 @@ from drivers.errors import DeviceGoneError, OptionError
 from drivers.protocols import Reading
 from drivers.thermometer import MODELS, ReconnectingThermometer, gy9061x, open_thermometer, reopening
 from drivers.thermometer.capture import CAPTURE_CAP_BYTES
+from drivers.thermometer.options import ThermometerOptions
 from drivers.thermometer.scan import sum8
 
 NAMES = sorted(MODELS)
 LIMIT_S = 5.0
+MARKS = ("ok", "out_of_range", "stuck", "mode_mismatch")
 
 # Name of the line, how the emulator behaves on it.
 LINES = {
@@ -413,6 +415,11 @@ def test_an_unknown_change_is_refused(link):
         emulator.set(colour="red")
 
 
+def test_a_start_that_does_not_fit_is_refused(link):
+    with pytest.raises(OptionError, match=r"on fire.*half_frame_then_silence"):
+        emulated("gy9061x", link, start=Change(fault="on fire"))
+
+
 def test_the_emulator_never_overwrites_a_file(link):
     link.write_text("precious")
     with pytest.raises(FileExistsError, match="not a link"):
@@ -441,6 +448,12 @@ def test_the_foreground_run_tells_its_path_and_ends_when_told(link):
     assert paths[0][0] == paths[0][1]
 
 
-def test_every_fault_is_tried_here_or_above():
-    elsewhere = {"silence", "half_frame_then_silence", "wrong_baud_garbage", "stuck", "limits", "unplug"}
-    assert set(FAULTS) == elsewhere | set(PASSING_FAULTS)
+def test_every_fault_is_tried_above():
+    outages = {"silence", "half_frame_then_silence", "wrong_baud_garbage", "stuck", "limits", "unplug"}
+    assert set(FAULTS) == outages | set(PASSING_FAULTS)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *FAULTS, *ThermometerOptions.__struct_fields__, *MARKS])
+def test_the_page_names_it(name):
+    page = Path(__file__).parents[2] / "docs" / "thermometers.md"
+    assert f"`{name}`" in page.read_text(encoding="utf-8")

@@ -58,7 +58,9 @@ def _wait_for_curtain(page: Page, opacity: int = 1) -> None:
 
 def _grey_icon(page: Page) -> np.ndarray:
     """The state block in grey with all text hidden, black or white only, brought to one size."""
-    page.evaluate("document.querySelectorAll('.lane p, .lane span, .lane li').forEach(n => n.style.visibility='hidden')")
+    page.evaluate(
+        "document.querySelectorAll('.lane p, .lane span, .lane li').forEach(n => n.style.visibility='hidden')"
+    )
     shot = cv2.imdecode(np.frombuffer(page.locator(".icon").screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
     _, shape = cv2.threshold(cv2.resize(shot, (96, 96), interpolation=cv2.INTER_AREA), 0, 255, cv2.THRESH_OTSU)
     return shape if shape[0, 0] == 0 else 255 - shape
@@ -68,7 +70,13 @@ def _grey_icon(page: Page) -> np.ndarray:
 def test_a_state_shows_its_word_icon_reason_and_what_to_do(stage: Stage, page: Page, state: str) -> None:
     _show(stage, page, LANES[state])
     words = {"wait": "请扫码", "allow": "放行", "deny": "禁止", "escalate": "上报", "fault": "设备故障"}
-    reasons = {"wait": "", "allow": "查验通过", "deny": "通行码签名不符", "escalate": "需要人工复测", "fault": "测温仪无读数"}
+    reasons = {
+        "wait": "",
+        "allow": "查验通过",
+        "deny": "通行码签名不符",
+        "escalate": "需要人工复测",
+        "fault": "测温仪无读数",
+    }
     expect(page.locator(".word")).to_have_text(words[state])
     expect(page.locator(".icon use")).to_have_attribute("href", f"#i-{state}")
     expect(page.locator(".reason")).to_have_text(reasons[state])
@@ -82,9 +90,10 @@ def test_nothing_of_a_verdict_is_cut_off(browser: Browser, stage: Stage, state: 
     with page_at(browser, stage.url, size) as page:
         expect(page.locator(".lane")).to_have_attribute("data-state", state)
         cut = page.evaluate(
-            """() => [...document.querySelectorAll('.word, .reason, .todo, .phone, .word-en, .prompt, .steps, .reading')]
+            """() => [...document.querySelectorAll('.word, .reason, .todo, .phone, .prompt, .steps, .reading')]
             .filter(n => n.offsetParent && n.textContent && (() => {
-              const box = n.closest('.state, aside, .resident').getBoundingClientRect(), own = n.getBoundingClientRect();
+              const box = n.closest('.state, aside, .resident').getBoundingClientRect();
+              const own = n.getBoundingClientRect();
               return own.bottom > box.bottom + 1 || own.right > box.right + 1 || n.scrollWidth > n.clientWidth + 1;
             })()).map(n => n.className)"""
         )

@@ -39,6 +39,11 @@ def test_a_verdict_says_why_and_what_to_do_in_both_languages() -> None:
     assert (lane.reason.en, lane.todo.en) == ("The signature of the pass is wrong", "Show your own valid pass")
 
 
+def test_a_refusal_without_a_prompt_tells_the_resident_what_its_reason_asks_for() -> None:
+    assert LANES["deny"].prompt == ""
+    assert _lane(LANES["deny"]).prompt.zh == "请出示本人有效通行码"
+
+
 def test_nobody_is_told_to_scan_again_while_a_passage_is_under_way() -> None:
     begun = msgspec.structs.replace(LANES["wait"], ticks=ticks("waiting", "waiting", "done", "waiting", "waiting"))
     assert _lane(begun).word.zh == "查验中"

@@ -143,7 +143,9 @@ class Place:
 
 
 PLACES: Final = (
-    Place("garden-east", "east", "garden", "gardens-1", "百花小区东门", "Hundred Flowers, east gate", "guard", "gy614v3"),
+    Place(
+        "garden-east", "east", "garden", "gardens-1", "百花小区东门", "Hundred Flowers, east gate", "guard", "gy614v3"
+    ),
     Place("lakeside-west", "west", "lakeside", "gardens-2", "湖滨小区西门", "Lakeside, west gate", "none", "gy9061x"),
 )
 
@@ -161,7 +163,7 @@ class Town:
 
     def set_up(self) -> None:
         """Keys, broker files, enrolment, documents and gate files, in the order an operator would make them."""
-        self._central("keys", "--dir", str(self.folder / "central" / "keys"))
+        self._central("keys", str(self.folder / "central" / "keys"))
         (self.folder / "central").mkdir(exist_ok=True)
         (self.folder / "central" / "tree.toml").write_text(TREE, encoding="utf-8")
         self._central("broker", "init", "--dir", str(self.folder / "broker"), "--port", str(self.broker_port))
@@ -257,6 +259,7 @@ data_dir = "data"
 tree = "tree.toml"
 [broker]
 port = {self.broker_port}
+dir = "../broker"
 password_file = "../broker/collector.password"
 [screen]
 port = {self.screen_port}
@@ -272,8 +275,8 @@ port = {self.screen_port}
         self.streets[place.street] = street
         public = json.loads(self._gate("keys", str(folder / "data" / "gate.key"), "--json"))["public_key"]
         self._central(
-            "gate", "enrol", str(self.collector_file), "--gate", place.gate, "--grid", place.grid, "--site", place.site,
-            "--public-key", public, "--broker-dir", str(self.folder / "broker"), "--out", str(folder / "enrolment.json"),
+            "gate", "enrol", "--config", str(self.collector_file), "--gate", place.gate, "--grid", place.grid, "--site", place.site,
+            "--public-key", public, "--out", str(folder / "enrolment.json"),
         )  # fmt: skip
         text = _GATE.format(
             gate=place.gate,
@@ -338,5 +341,3 @@ def fresh_folder(path: Path) -> Path:
         shutil.rmtree(path)
     path.mkdir(parents=True, mode=0o700)
     return path
-
-

@@ -1,0 +1,64 @@
+"""Builds the lanes of a gate file, and keeps what each of them has learned about its people's temperature."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import uuid_utils
+
+from checkpoint.level import LaneLevel, LevelState
+from checkpoint.records import Where
+from edge.lane import Lane
+from edge.world import LaneSettings, World
+from firmware_config.schema import Enrolment, GateFile
+from firmware_config.schema import Lane as LaneTable
+
+
+def new_passage(_at_ms: int) -> bytes:
+    """A passage id: UUIDv7 (RFC 9562), so that ids sort by time."""
+    return uuid_utils.uuid7().bytes
+
+
+def build_lanes(file: GateFile, enrolment: Enrolment, world: World, folder: Path) -> dict[str, Lane]:
+    grids = tuple(reversed(enrolment.grid_path.split("/")))
+    lanes = {}
+    for table in file.lanes:
+        state = _read_level(folder / f"level-{table.name}.msgpack")
+        level = LaneLevel(world.policy.temperature, state)
+        lanes[table.name] = Lane(_settings(file, table, enrolment.site, grids), world, new_passage, level)
+    return lanes
+
+
+def _settings(file: GateFile, table: LaneTable, site: str, grids: tuple[str, ...]) -> LaneSettings:
+    return LaneSettings(
+        where=Where(site, table.name, table.direction, table.kind),
+        site=site,
+        here=(site, *grids),
+        grids=grids,
+        warm_place=file.gate.warm_place,
+        other_free_exit=table.other_free_exit,
+        has_presence=table.inputs.presence is not None,
+        has_beam=table.inputs.crossing is not None,
+        has_barrier=table.barrier is not None,
+        has_thermometer=table.thermometer is not None,
+        pulse_ms=round(table.barrier.pulse_s * 1000) if table.barrier else 0,
+    )
+
+
+def save_levels(lanes: Mapping[str, Lane], folder: Path) -> None:
+    """Write each lane's level beside the outbox; a level that is lost is learned again. Raises OSError."""
+    for name, lane in lanes.items():
+        target = folder / f"level-{name}.msgpack"
+        fresh = target.with_suffix(".new")
+        fresh.write_bytes(msgspec.msgpack.encode(lane.level.state))
+        os.replace(fresh, target)
+
+
+def _read_level(path: Path) -> LevelState | None:
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=LevelState)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,59 @@
+"""The snapshot that the screen reads: put together by the core after every change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checkpoint.policy_schema import Policy
+from edge.clock import Moment
+from edge.faults import FaultBook
+from edge.lane import Lane
+from edge.lane_view import view
+from edge.status import FaultView, Snapshot
+from firmware_config.schema import Enrolment, GateFile
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """What the uplink says of itself: age of the last answer in seconds, one word, records not yet stored."""
+
+    age_s: float | None
+    word: str
+    depth: int
+
+
+def snapshot_of(
+    file: GateFile,
+    enrolment: Enrolment,
+    lanes: Mapping[str, Lane],
+    book: FaultBook,
+    link: LinkView,
+    policy: Policy,
+    recording: bool,
+    now: Moment,
+) -> Snapshot:
+    until = policy.valid_until
+    return Snapshot(
+        at_ms=now.at_ms,
+        mono_ms=now.mono_ms,
+        timezone=file.gate.timezone,
+        clock_trusted=now.trusted,
+        gate=file.gate.id,
+        name_zh=file.gate.name_zh,
+        name_en=file.gate.name_en,
+        grid_path=enrolment.grid_path,
+        attendance=file.gate.attendance,
+        lanes=tuple(view(lane) for lane in lanes.values()),
+        faults=tuple(FaultView(fault.name, fault.device, fault.since_ms) for fault in book.open),
+        link_age_s=link.age_s,
+        link_word=link.word,
+        outbox_depth=link.depth,
+        policy=policy.id,
+        policy_version=policy.version,
+        policy_until_ms=None if until is None else round(until.timestamp() * 1000),
+        call_role_zh=file.call.role_zh,
+        call_role_en=file.call.role_en,
+        call_phone=file.call.phone,
+        recording=recording,
+    )

@@ -1,0 +1,147 @@
+"""Makes the pictures of the documents: from running servers, or from made-up moments with `--states`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from central.screen import OperatorsServer
+from edge.screen import ScreenServer
+from edge.status import LaneView, Snapshot
+from tests.browser import ARGUMENTS, CHROMIUM, KIOSK
+from tools import screen_samples
+from tools.board_samples import SampleViews
+
+DESK: Final[ViewportSize] = {"width": 1440, "height": 900}
+IMAGES: Final = Path("docs/images")
+_STATES: Final = ("wait", "allow", "deny", "escalate", "fault")
+_COMMUNITY: Final = "#jiangcheng%2Fwuchang%2Fluojia%2Fguangba"
+
+
+def main(gate_url: str, collector_url: str, out_dir: Path, watch_s: float = 60.0) -> list[Path]:
+    """Pictures of running servers: each state of the gate that comes up while watching, then the operators' page."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with _browser() as browser:
+        made = _watch_gate(browser, gate_url, out_dir, watch_s)
+        made.append(_picture_board(browser, collector_url, out_dir))
+    return made
+
+
+def states(out_dir: Path) -> list[Path]:
+    """Pictures of every state from made-up moments: the same ones each time."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with _browser() as browser:
+        made = _picture_states(browser, out_dir)
+        server = OperatorsServer("127.0.0.1", 0, SampleViews())
+        made.append(_picture_board(browser, f"http://127.0.0.1:{server.start()}/{_COMMUNITY}", out_dir))
+        server.stop()
+    return made
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        raise click.ClickException(f"{CHROMIUM} is not installed: apt install chromium fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def _shot(page: Page, path: Path, full: bool = False) -> Path:
+    page.evaluate("document.fonts.ready")
+    page.screenshot(path=path, full_page=full)
+    return path
+
+
+def _watch_gate(browser: Browser, url: str, out_dir: Path, watch_s: float) -> list[Path]:
+    page = browser.new_page(viewport=KIOSK)
+    page.goto(url)
+    page.locator(".lane").first.wait_for()
+    page.mouse.click(5, 5)  # A touch allows sound: without it the footer says that sound is off.
+    made: dict[str, Path] = {}
+    until_s = time.monotonic() + watch_s
+    while time.monotonic() < until_s and len(made) < len(_STATES):
+        for state in page.evaluate("[...document.querySelectorAll('.lane')].map(lane => lane.dataset.state)"):
+            if state not in made:
+                made[state] = _shot(page, out_dir / f"guard-{state}.png")
+        page.wait_for_timeout(100)
+    page.close()
+    return list(made.values())
+
+
+def _picture_board(browser: Browser, url: str, out_dir: Path) -> Path:
+    page = browser.new_page(viewport=DESK)
+    page.goto(url)
+    page.locator("#tree tr").first.wait_for()
+    path = _shot(page, out_dir / "operators.png", full=True)
+    page.close()
+    return path
+
+
+class _Moment:
+    """A gate that lives and shows what it is told."""
+
+    def __init__(self) -> None:
+        self.shown: Snapshot = screen_samples.gate(screen_samples.LANES["wait"])
+        self.alive = True
+
+    def snapshot(self) -> Snapshot:
+        if self.alive:
+            self.shown = msgspec.structs.replace(self.shown, at_ms=self.shown.at_ms + 1)
+        return self.shown
+
+
+def _picture_states(browser: Browser, out_dir: Path) -> list[Path]:
+    moment = _Moment()
+    # A hash in the right form that no PIN matches: the keys look as they do at a gate with a PIN.
+    nobody = "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    server = ScreenServer("127.0.0.1", 0, moment.snapshot, lambda act: "", nobody)
+    page = browser.new_page(viewport=KIOSK)
+    page.goto(f"http://127.0.0.1:{server.start()}/")
+    page.locator(".lane").wait_for()
+    page.mouse.click(5, 5)
+    page.locator("#sound:not(.bad)").wait_for()
+    made = [_picture_state(page, moment, state, out_dir) for state in _STATES]
+    made.append(_picture_lanes(page, moment, out_dir))
+    moment.alive = False
+    page.wait_for_timeout(4_000)
+    made.append(_shot(page, out_dir / "guard-curtain.png"))
+    page.close()
+    server.stop()
+    return made
+
+
+def _picture_state(page: Page, moment: _Moment, state: str, out_dir: Path) -> Path:
+    lane: LaneView = screen_samples.LANES[state]
+    moment.shown = screen_samples.troubled_gate(lane) if state == "fault" else screen_samples.gate(lane)
+    page.locator(f".lane[data-state={state}]").wait_for()
+    return _shot(page, out_dir / f"guard-{state}.png")
+
+
+def _picture_lanes(page: Page, moment: _Moment, out_dir: Path) -> Path:
+    moment.shown = screen_samples.gate(screen_samples.LANES["escalate"], screen_samples.OUTWARD)
+    page.locator(".lane").nth(1).wait_for()
+    return _shot(page, out_dir / "guard-two-lanes.png")
+
+
+@click.command()
+@click.option("--states", "only_states", is_flag=True, help="Made-up moments instead of running servers.")
+@click.option("--gate", "gate_url", default="http://127.0.0.1:8080/", show_default=True)
+@click.option("--collector", "collector_url", default="http://127.0.0.1:8090/", show_default=True)
+@click.option("--out", "out_dir", default=IMAGES, show_default=True, type=click.Path(path_type=Path))
+def command(only_states: bool, gate_url: str, collector_url: str, out_dir: Path) -> None:
+    """Make the pictures of the documents anew."""
+    for path in states(out_dir) if only_states else main(gate_url, collector_url, out_dir):
+        click.echo(path)
+
+
+if __name__ == "__main__":
+    command()
