@@ -86,8 +86,8 @@ def _payload(number: int) -> tuple[Kind, Payload]:
         return "outcome", OutcomeOf(1, _WHERE, "passed", "resident", "", 1, b"passpass")
     allowed = number % 40 != 1
     return "verdict", Verdict(
-        1, _WHERE, "allow" if allowed else "deny", "all_ok" if allowed else "pass_expired", "resident", (), None, (), "everyday", 1, "normal",
-        "guard", (), None, "",
+        1, _WHERE, "allow" if allowed else "deny", "all_ok" if allowed else "pass_expired", "resident", (), None, (),
+        "everyday", 1, "normal", "guard", (), None, "",
     )  # fmt: skip
 
 

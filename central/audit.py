@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from central.aggregate import Buckets, leaf_key
 from central.checks import public_key
 from central.registry import Registry
@@ -14,7 +16,6 @@ from central.store.sqlite import SqliteStore
 from checkpoint.cose import CoseError
 from checkpoint.records import ZERO_HEAD, Header, Sealed, decode_header, decode_payload, head_of, payload_digest
 from checkpoint.wire import WireError, verify_head
-
 
 # A leaf's key, kind of bucket and bucket.
 _Entry = tuple[str, str, str, str, str, str, str, str, str, int]
@@ -56,6 +57,9 @@ def _epoch(store: SqliteStore, gate: GateRow, state: EpochState) -> EpochReport:
             prev = missing.get(row.number - 1)
         faults += _record(store, gate, state, row, prev)
         expected, prev = row.number + 1, row.head
+    for side in range(1, state.sides + 1):
+        for row in store.records(state.id, side):
+            faults += _record(store, gate, state, row, None)
     faults += _end(state, expected - 1, prev, bool(gaps))
     faults += _signatures(store, gate, state)
     return EpochReport(
@@ -119,7 +123,7 @@ def _parent_stored(store: SqliteStore, gate: GateRow, state: EpochState) -> bool
 
 
 def recount(store: SqliteStore, registry: Registry) -> list[str]:
-    """Count everything again from the records, naively; differences from the kept aggregates. Purged records can't be."""
+    """Count everything again, naively; differences from the kept aggregates. Purged records can't be counted again."""
     buckets = Buckets()
     best: dict[tuple[str, bytes, str], tuple[tuple[int, bytes, int], list[_Entry]]] = {}
     counts: Counter[_Entry] = Counter()
@@ -152,7 +156,15 @@ def _countable(store: SqliteStore) -> Iterator[tuple[Header, Dimension, int | No
                 for row in store.records(state.id, side):
                     header = decode_header(row.header)
                     sealed = store.sealed(row.id)
-                    payload = decode_payload(header.kind, sealed[1]) if sealed and row.mark != Mark.UNREAD else None
-                    key = leaf_key(header, payload) if payload else None
+                    key = _key(header, sealed[1]) if sealed and row.mark != Mark.UNREAD else None
                     if key:
                         yield header, key, row.corrected_ms
+
+
+def _key(header: Header, payload_bytes: bytes) -> Dimension | None:
+    try:
+        payload = decode_payload(header.kind, payload_bytes)
+    except msgspec.DecodeError:
+        # Its digest does not match either: that is said where the records are checked.
+        return None
+    return leaf_key(header, payload) if payload else None

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from central.daemon import locked
+from central.lock import locked
 from central.store.sqlite import SqliteStore, StoreError
 
 
@@ -18,7 +18,7 @@ def backup(database: Path, target: Path) -> None:
 
 
 def restore(source: Path, database: Path) -> None:
-    """Put a backup in place of the store. The old one is kept beside it. Raises StoreError or StartError.
+    """Put a backup in place of the store. The old one is kept beside it. Raises StoreError or InUseError.
 
     Refuses while a collector runs on the store.
     """

@@ -7,7 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from central.aggregate import FIGURE_OUTCOME
+from central.registry import Registry, line_of
 from central.store.base import CaseRow, GateRow, Store
+from central.store.sqlite import SqliteStore
+from checkpoint import reasons, topics
 from checkpoint.records import Cleared, Fault, Header, Payload, Verdict
 
 FROM_GATE: Final = "gate"
@@ -20,7 +23,12 @@ _PRIORITY: Final = {FORK: 1, ROLLBACK: 2, GAP: 2, CONFLICT: 1}
 # An alarm older than this at receipt updates history and must not call anybody as a live one would.
 LATE_MS: Final = 10 * 60 * 1000
 _LARGEST: Final = 2**62
-_HEALTH_REASONS: Final = frozenset({"fever", "watch", "watch_hit", "quarantine"})
+_MOST_DETAIL: Final = 500
+_CALL_PRIORITY: Final = {"health": 1, "police": 1}
+
+
+class CaseError(ValueError):
+    """There is no such case to act on."""
 
 
 def case_id(gate: str, epoch: bytes, number: int, origin: str) -> str:
@@ -53,10 +61,9 @@ class Cases:
         if existing is not None and existing.opened_ms is not None:
             return
         opened_ms = self._now_ms if corrected_ms is None else corrected_ms
-        row = CaseRow(
-            self._gate.no, header.epoch, header.number, FROM_GATE, True, name, priority, detail[:500], header.passage,
-            opened_ms, None, corrected_ms is not None and self._now_ms - corrected_ms > LATE_MS, False,
-        )  # fmt: skip
+        late = corrected_ms is not None and self._now_ms - corrected_ms > LATE_MS
+        row = self._row(header.epoch, header.number, FROM_GATE, name, priority, detail)
+        row = replace(row, passage=header.passage, opened_ms=opened_ms, late=late)
         if existing is not None:
             # Its `cleared` came first.
             row = replace(row, open=False, cleared_ms=existing.cleared_ms)
@@ -70,12 +77,8 @@ class Cases:
             return
         existing = self._find(payload.epoch, payload.number, FROM_GATE)
         if existing is None:
-            self._save(
-                CaseRow(
-                    self._gate.no, payload.epoch, payload.number, FROM_GATE, False, payload.name, 4, "", None, None, at_ms,
-                    False, False,
-                )
-            )  # fmt: skip
+            row = self._row(payload.epoch, payload.number, FROM_GATE, payload.name, 4, "")
+            self._save(replace(row, open=False, cleared_ms=at_ms))
         elif existing.open:
             self._save(replace(existing, open=False, cleared_ms=at_ms))
 
@@ -92,12 +95,8 @@ class Cases:
             if existing.detail != detail and existing.open:
                 self._save(replace(existing, detail=detail))
             return
-        self._save(
-            CaseRow(
-                self._gate.no, epoch, number, origin, True, origin, _PRIORITY[origin], detail, None, self._now_ms, None,
-                False, False,
-            )
-        )  # fmt: skip
+        row = self._row(epoch, number, origin, origin, _PRIORITY[origin], detail)
+        self._save(replace(row, opened_ms=self._now_ms))
 
     def over(self, origin: str, epoch: bytes, number: int) -> None:
         """What the collector found is mended."""
@@ -110,6 +109,9 @@ class Cases:
         existing = self._find(epoch, number, FROM_GATE)
         if existing is not None and existing.orphan != orphan:
             self._save(replace(existing, orphan=orphan))
+
+    def _row(self, epoch: bytes, number: int, origin: str, name: str, priority: int, detail: str) -> CaseRow:
+        return CaseRow(self._gate.no, epoch, number, origin, True, name, priority, detail[:_MOST_DETAIL])
 
     def _has_outcome(self, header: Header) -> bool:
         if header.kind != "verdict" or header.passage is None:
@@ -129,6 +131,20 @@ class Cases:
         self._now[row.epoch, row.number, row.origin] = row
 
 
+def close_finding(store: SqliteStore, registry: Registry, case: str, now_ms: int) -> None:
+    """Close a case that the collector raised by itself. Raises CaseError."""
+    gates = {gate.no: gate for gate in store.gates()}
+    with store.transaction():
+        for row in store.open_cases():
+            gate = gates[row.gate_no]
+            if row.origin != FROM_GATE and case_id(gate.gate, row.epoch, row.number, row.origin) == case:
+                path = registry.path_of(gate.grid)
+                store.save_case(replace(row, open=False, cleared_ms=now_ms))
+                store.touch([topics.escalation(path, case), *(topics.summary(above) for above in line_of(path))])
+                return
+    raise CaseError(f"{case!r} is no open finding of the collector; a gate's own alarms are cleared by the gate")
+
+
 def alarm_of(header: Header, payload: Payload | None) -> tuple[str, int, str] | None:
     """(name, priority 1 to 4, detail) of a record that opens a case, else None."""
     if isinstance(payload, Fault):
@@ -140,10 +156,15 @@ def alarm_of(header: Header, payload: Payload | None) -> tuple[str, int, str] | 
     if isinstance(payload, Verdict) and payload.verdict == "escalate":
         return (
             payload.reason,
-            1 if payload.reason in _HEALTH_REASONS else 2,
+            _priority(payload.reason),
             f"{payload.where.lane} {payload.call}".strip(),
         )
     if payload is None and header.kind == "fault":
         # Newer than this collector can read, and still somebody has to look.
         return "unread", 2, header.kind
     return None
+
+
+def _priority(code: str) -> int:
+    row = reasons.ALL.get(code)
+    return _CALL_PRIORITY.get(row.call, 2) if row else 2

@@ -1,4 +1,4 @@
-"""`guankou-central`: every command of the collector. Bodies live beside it and are imported when their command is called."""
+"""`guankou-central`: every command of the collector. Bodies lie beside it, imported when their command is called."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
 
 import click
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 _DAY_S = 86_400
+# A gate whose clock is a little behind must not find a fresh document early.
+_SKEW_MS: Final = 60_000
 
 _file = click.Path(path_type=Path)
 _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
@@ -38,13 +40,13 @@ def fail(message: object) -> NoReturn:
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """Turn what bad input raises into one line; a defect of ours still shows its trace."""
-    from central.daemon import StartError
+    from central.lock import InUseError
     from central.screen.host import ScreenError
     from central.store.sqlite import StoreError
 
     try:
         yield
-    except (ValueError, OSError, StoreError, StartError, ScreenError) as error:
+    except (ValueError, OSError, StoreError, InUseError, ScreenError) as error:
         fail(error)
 
 
@@ -257,7 +259,7 @@ def document_publish(
     now_ms = _now_ms()
     until_ms = now_ms + int(valid_days * _DAY_S * 1000)
     with opened(config_file) as (config, store):
-        version = publish_document(config, store, kind, scope, file, now_ms, until_ms, now_ms)
+        version = publish_document(config, store, kind, scope, file, now_ms - _SKEW_MS, until_ms, now_ms)
     show(as_json, {"kind": kind, "scope": scope, "version": version, "not_after": until_ms})
 
 
@@ -286,6 +288,41 @@ def restore(config_file: Path, source: Path) -> None:
         config = load_config(config_file)
         put_back(source, config.database)
     click.echo(str(config.database))
+
+
+@main.group()
+def alarm() -> None:
+    """Open cases."""
+
+
+@alarm.command("list")
+@_config_option
+@_json_option
+def alarm_list(config_file: Path, as_json: bool) -> None:
+    """Every open case, the most urgent first."""
+    import msgspec
+
+    from central.views import Board
+
+    with opened(config_file) as (config, store):
+        views = Board(config.database, _registry(config, store), _now_ms).alarms()
+    if as_json:
+        click.echo(msgspec.json.encode(views).decode())
+        return
+    for view in views:
+        click.echo(f"{view.case}: P{view.priority} {view.name_zh} / {view.name_en}; {view.detail}")
+
+
+@alarm.command("close")
+@_config_option
+@click.argument("case")
+def alarm_close(config_file: Path, case: str) -> None:
+    """Close what the collector found by itself (fork, rollback, conflict, gap), once somebody has dealt with it."""
+    from central.cases import close_finding
+
+    with opened(config_file) as (config, store):
+        close_finding(store, _registry(config, store), case, _now_ms())
+    click.echo(f"{case}: closed")
 
 
 @main.command()
@@ -322,9 +359,9 @@ def _plain(report: Any) -> dict[str, Any]:
 
 
 def _registry(config: Config, store: SqliteStore) -> Any:
-    from central.daemon import take_registry
+    from central.registry import take_registry
 
-    return take_registry(config, store)
+    return take_registry(config, store, _now_ms())
 
 
 def _hex(option: str, text: str) -> bytes:

@@ -17,6 +17,6 @@ class GateProgress:
 
 
 def gates_complete(gates: Iterable[GateProgress], path: str, end_ms: int) -> tuple[int, int]:
-    """(complete, expected): a bucket that ends at `end_ms` is complete for a gate once its records reach past that end."""
+    """(complete, expected): a bucket ending at `end_ms` is complete for a gate once its records reach past that end."""
     here = [gate for gate in gates if is_under(gate.path, path)]
     return sum(gate.complete_ms is not None and gate.complete_ms >= end_ms for gate in here), len(here)

@@ -1,20 +1,17 @@
-"""Puts the collector together: network thread -> bounded inbox -> ingest thread; publisher thread; screens; a clean stop."""
+"""Puts the collector together: network -> bounded inbox -> ingest thread; publisher thread; screen; a clean stop."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import queue
 import signal
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -22,10 +19,13 @@ import structlog
 from central import keys
 from central.config import Config
 from central.ingest import Ingest
+from central.lock import locked
 from central.mqtt import Link
 from central.publisher import ESCALATION_PREFIX, SUMMARY_PREFIX, Publisher
-from central.registry import Registry, load_tree
+from central.registry import Registry, take_registry
+from central.screen.server import OperatorsServer
 from central.store.sqlite import SqliteStore
+from central.views import Board
 from checkpoint import topics
 from checkpoint.wire import Answer
 
@@ -41,8 +41,8 @@ _PURGE_ROWS: Final = 5000
 _log = structlog.get_logger()
 
 
-class StartError(RuntimeError):
-    """The collector can't start; the message names the thing and the remedy."""
+class ThreadFailedError(RuntimeError):
+    """A thread ended that must not: without it the collector only looks alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ class Collector:
     def stop(self) -> None:
         """What is in the inbox is not answered, and so comes again."""
         self._stopping.set()
+        self._link.quiet()
         for thread in self._threads:
             thread.join()
         self._link.stop()
@@ -210,7 +211,8 @@ _SUBSCRIPTIONS: Final = (
 
 
 def run_collector(config: Config) -> None:
-    """Run until SIGTERM or SIGINT. Raises StartError, ConfigError, KeyFileError, RegistryError or StoreError."""
+    """Run until SIGTERM or SIGINT. Raises ConfigError, InUseError, KeyFileError, RegistryError, ScreenError,
+    StoreError or ThreadFailedError."""
     log_as_json()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -219,41 +221,19 @@ def run_collector(config: Config) -> None:
         stack.enter_context(locked(config.data_dir))
         store = SqliteStore(config.database)
         stack.callback(store.close)
-        registry = take_registry(config, store)
+        registry = take_registry(config, store, now_ms())
+        screen = config.content.screen
+        server = OperatorsServer(screen.host, screen.port, Board(config.database, registry, now_ms))
+        port = server.start()
+        stack.callback(server.stop)
         collector = Collector(config, store, registry)
         stack.callback(collector.stop)
         collector.start()
-        _log.info("started", database=str(config.database), tree=registry.tree.version)
+        _log.info("started", database=str(config.database), tree=registry.tree.version, screen=f"{screen.host}:{port}")
         while not stop.wait(_IDLE_S):
             if collector.failed.is_set():
-                raise StartError("a thread of the collector failed; its log says why")
+                raise ThreadFailedError("a thread of the collector failed; its log says why")
         _log.info("stopping")
-
-
-def take_registry(config: Config, store: SqliteStore) -> Registry:
-    """The tree of the configuration, kept in the store. Raises RegistryError, or StartError for a reused version."""
-    tree, text = load_tree(config.tree)
-    registry = Registry(tree, config.content.collector.zone, config.content.zones)
-    with store.transaction():
-        if not store.take_tree(tree.version, text, now_ms()):
-            raise StartError(f"{config.tree}: version {tree.version} was taken before with another content; raise it")
-    return registry
-
-
-@contextmanager
-def locked(data_dir: Path) -> Iterator[None]:
-    """Hold the folder: one collector, or one restore, at a time. Raises StartError."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(data_dir / "central.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StartError(f"{data_dir} is in use by a running collector; stop it first") from None
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def log_as_json() -> None:

@@ -1,4 +1,4 @@
-"""Documents that go down: content from files, signed, kept in the store, published retained by the running collector."""
+"""Documents that go down: content from files, signed, kept in the store, published by the running collector."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def publish_document(
         document = Document(1, kind, scope, version, not_before_ms, not_after_ms, 100, content)
         data = pack_document(_key(config, kind), document)
         # What no gate would take is not published.
-        read_document(data, _key_list(config, not_before_ms, not_after_ms), max(now_ms, not_before_ms) // 1000)
+        read_document(data, _key_list(config, not_before_ms, not_after_ms), -(-max(now_ms, not_before_ms) // 1000))
         store.save_document(scope, kind, version, data, now_ms)
         store.touch([topics.document(scope, kind)])
     return version

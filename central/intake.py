@@ -353,7 +353,7 @@ class Intake:
             self._grids.add(self._gate.grid)
 
     def _epoch(self, epoch: bytes) -> EpochState:
-        return self._store.epoch(self._gate.no, epoch) or self._store.add_epoch(self._gate.no, epoch, self._now_ms)
+        return self._store.epoch(self._gate.no, epoch) or self._store.add_epoch(self._gate.no, epoch)
 
 
 def _readable(header: Header, payload: bytes) -> Payload | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ _SESSION_EXPIRY_S: Final = 7 * 86_400
 RECEIVE_MAXIMUM: Final = 64
 _KEEPALIVE_S: Final = 20
 _CONFIRM_S: Final = 10.0
+_SLICE_S: Final = 0.2
 _INFLIGHT: Final = 100
 
 _log = structlog.get_logger()
@@ -45,6 +47,7 @@ class Link:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
 
     def start(self, host: str, port: int) -> None:
         """Begin to connect; a broker that is not there yet is tried again."""
@@ -59,13 +62,16 @@ class Link:
         """Hand a message over at QoS 1; the result waits for the broker's word and says whether it came."""
         info = self._client.publish(topic, payload, qos=1, retain=retain)
 
+        deadline_s = time.monotonic() + _CONFIRM_S
+
         def confirmed() -> bool:
             try:
-                info.wait_for_publish(_CONFIRM_S)
+                while not info.is_published() and self.connected.is_set() and time.monotonic() < deadline_s:
+                    info.wait_for_publish(_SLICE_S)
+                return info.is_published()
             except (ValueError, RuntimeError):
-                # Not connected, or the library's own queue is full: it stays due.
+                # The library's own queue is full, or it was not connected: the message stays due.
                 return False
-            return info.is_published()
 
         return confirmed
 
@@ -73,6 +79,10 @@ class Link:
         """Send without waiting: an answer that gets lost is asked for again."""
         if self.connected.is_set():
             self._client.publish(topic, payload, qos=1)
+
+    def quiet(self) -> None:
+        """Nobody waits for the broker any more."""
+        self.connected.clear()
 
     def stop(self) -> None:
         """Say goodbye to the broker and end the network thread."""
@@ -96,6 +106,13 @@ class Link:
     ) -> None:
         self.connected.clear()
         _log.warning("broker_disconnected", reason=str(reason))
+
+    def _on_publish(
+        self, client: Client, userdata: Any, mid: int, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            # Shown, and nothing more: correctness never rests on the broker's word.
+            _log.warning("publish_refused", reason=str(reason))
 
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         def done() -> None:

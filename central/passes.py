@@ -27,8 +27,10 @@ def new_claims(
     plate: str | None = None,
     subject: bytes | None = None,
 ) -> Claims:
-    """Claims of a new pass under a fresh random id. Without a lifetime the longest of its class; without a subject a new
-    pseudonym."""
+    """Claims of a new pass under a fresh random id.
+
+    Without a lifetime the longest of its class; without a subject a new pseudonym.
+    """
     return Claims(
         pass_id=secrets.token_bytes(_ID_BYTES),
         subject=subject or secrets.token_bytes(_ID_BYTES),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checkpoint import grid
 from checkpoint.grid import GridError, Tree
+
+if TYPE_CHECKING:
+    from central.config import Config
+    from central.store.sqlite import SqliteStore
 
 DEFAULT_ZONE: Final = "Asia/Shanghai"
 # Grids that records name and the tree does not: shown apart, so that no sum loses them silently.
@@ -67,6 +71,18 @@ def load_tree(file: Path) -> tuple[Tree, str]:
         return grid.parse_tree(text).newest, text
     except GridError as error:
         raise RegistryError(f"{file}: {error}") from None
+
+
+def take_registry(config: Config, store: SqliteStore, now_ms: int) -> Registry:
+    """The tree of the configuration, which the store keeps. Raises RegistryError, also for a reused version."""
+    tree, text = load_tree(config.tree)
+    registry = Registry(tree, config.content.collector.zone, config.content.zones)
+    with store.transaction():
+        if not store.take_tree(tree.version, text, now_ms):
+            raise RegistryError(
+                f"{config.tree}: version {tree.version} was taken before with another content; raise it"
+            )
+    return registry
 
 
 @lru_cache(maxsize=64)

@@ -139,7 +139,7 @@ class Board:
         return tuple(_alarm(picture, gate, row) for gate, row in picture.cases_under(path))
 
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]:
-        """The last `count` hours of a node (all for an empty path), oldest first; hours without counts are there too."""
+        """The last `count` hours of a node (all: empty path), oldest first; hours without counts are there too."""
         picture = self._picture(count)
         return tuple(_hour(picture, path, start) for start in picture.hour_starts())
 
@@ -194,9 +194,10 @@ def _gate(picture: Picture, gate: GateRow, open_alarms: int) -> GateView:
 def _alarm(picture: Picture, gate: GateRow, row: CaseRow) -> AlarmView:
     name_zh, name_en = case_name(row.name)
     opened_ms = row.opened_ms or 0
+    age_s = max(0.0, (picture.as_of_ms - opened_ms) / 1000)
     return AlarmView(
-        case_id(gate.gate, row.epoch, row.number, row.origin), gate.gate, picture.path_of_gate(gate), row.name, name_zh,
-        name_en, row.priority, row.detail, opened_ms, max(0.0, (picture.as_of_ms - opened_ms) / 1000), row.late, row.orphan,
+        case_id(gate.gate, row.epoch, row.number, row.origin), gate.gate, picture.path_of_gate(gate), row.name,
+        name_zh, name_en, row.priority, row.detail, opened_ms, age_s, row.late, row.orphan,
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def keys(file: Path, as_json: bool) -> None:
     from edge.keys import KeyFileError, create_key
 
     try:
-        public = create_key(file)
+        public = create_key(file).hex()
     except KeyFileError as error:
         fail(error)
     click.echo(json.dumps({"file": str(file), "public_key": public}) if as_json else public)

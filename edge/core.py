@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from checkpoint.records import Fault, Note, OutcomeOf, Override
+from checkpoint.records import Fault, Kind, Note, OutcomeOf, Override, Payload
 from drivers.protocols import Pulse
 from edge import facts
 from edge.clock import Clock, Moment
@@ -63,7 +63,7 @@ class FaultOver:
 class Noted:
     """Something to be recorded that concerns no passage."""
 
-    kind: str
+    kind: Kind
     code: str
     detail: dict[str, str]
 
@@ -81,12 +81,13 @@ Mover = Callable[[str], "Future[Pulse]"]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the core's words go: barrier of a lane, alarm copies, completeness, and a nudge after each record."""
+    """Where the core's words go: barrier, alarm copies, completeness; a nudge after each record; each turn."""
 
     move: Mover
     copy: Callable[[Stored], None]
     complete: Callable[[int, bytes, int], None]
     wake: Callable[[], None]
+    turn: Callable[[Moment], None]
 
 
 class Core:
@@ -120,6 +121,7 @@ class Core:
 
     def run(self) -> None:
         """The core thread: until `stop`."""
+        self._ports.turn(self._clock.now())
         self._close_left_open()
         next_tick_ms = 0
         while True:
@@ -135,6 +137,7 @@ class Core:
                 if now.mono_ms >= next_tick_ms:
                     next_tick_ms = now.mono_ms + round(TICK_S * 1000)
                     self._tick(now)
+                self._ports.turn(now)
             except Exception:
                 # The last line of defence: a mistake in one passage must not stop the gate for everybody.
                 _log.exception("core_item_failed", item=type(item).__name__)
@@ -150,9 +153,13 @@ class Core:
             case FaultOver():
                 self._fault_over(item)
             case Noted(kind, code, detail):
-                self._try_commit(Commit(kind, Note(1, code, detail), None))  # type: ignore[arg-type]
+                self.record(kind, Note(1, code, detail))
             case Run(act):
                 act()
+
+    def record(self, kind: Kind, payload: Payload) -> None:
+        """Append a record that concerns no passage. For the core thread's own use, through `Run`."""
+        self._try_commit(Commit(kind, payload, None))
 
     def _tick(self, now: Moment) -> None:
         for name, lane in self.lanes.items():

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from drivers.emulators.relay import RelayEmulator
 from drivers.emulators.thermometer import EmulatorSettings, run_foreground
 from drivers.emulators.thermometer_scene import Change
@@ -27,7 +29,7 @@ def emulate_thermometer(
 ) -> None:
     """Raises drivers.errors.OptionError for an unknown model, fault or scenario."""
     _end_on_signals(stop)
-    settings = EmulatorSettings(start=Change(**change), scenario=scenario, control=control)
+    settings = EmulatorSettings(start=msgspec.convert(change, Change), scenario=scenario, control=control)
     if link is not None:
         run_foreground(model, link, settings, on_ready, stop)
         return
@@ -39,8 +41,9 @@ def emulate_relay(
     link: Path, wire_log: Path, control: Path | None, kind: str, on_ready: Ready, stop: threading.Event
 ) -> None:
     _end_on_signals(stop)
-    variant = "modbus" if kind == "modbus_relay" else "lcus"
-    with RelayEmulator(link, variant, wire_log=wire_log, control=control) as emulator:
+    with RelayEmulator(
+        link, "modbus" if kind == "modbus_relay" else "lcus", wire_log=wire_log, control=control
+    ) as emulator:
         on_ready(str(emulator.link))
         stop.wait()
 

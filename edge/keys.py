@@ -21,8 +21,8 @@ class KeyFileError(ValueError):
     """The key file can't be used; the message names the file, the cause and the remedy."""
 
 
-def create_key(path: Path) -> str:
-    """Make a new key and write it (mode 0600). Returns the public key in hex, for enrolment at the collector.
+def create_key(path: Path) -> bytes:
+    """Make a new key and write it (mode 0600). Returns the public key, 32 bytes, for enrolment at the collector.
 
     Raises KeyFileError when the file exists: a gate that signs with another key is another gate.
     """
@@ -38,7 +38,7 @@ def create_key(path: Path) -> str:
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)
-    return public_bytes(key).hex()
+    return public_bytes(key)
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:

@@ -106,6 +106,12 @@ class Lane:
         self._advance(now)
         return self._effects
 
+    def enter(self, world: World) -> None:
+        """From now on this is what is in force. A new policy's temperature settings meet the level as it stands."""
+        if world.policy is not self.world.policy:
+            self.level = LaneLevel(world.policy.temperature, self.level.state)
+        self.world = world
+
     # --- what facts do -------------------------------------------------------------------------------------------
 
     def _codes(self, payloads: tuple[bytes, ...], now: Moment) -> None:

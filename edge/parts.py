@@ -14,7 +14,7 @@ from drivers.thermometer import reopening
 from edge.boards import BoardThread
 from edge.rim import BoardEar, Post, ThermometerEar, VisionEar
 from edge.thermometer_thread import ThermometerThread
-from edge.vision import CameraChoice, Vision
+from edge.vision import Vision
 from edge.wiring import wiring_of
 from firmware_config.schema import BarrierWire, GateFile
 
@@ -33,12 +33,16 @@ class Parts:
     barriers: dict[str, BarrierWire]
 
     def start(self) -> None:
-        for part in (*self.boards.values(), *self.visions.values(), *self.thermometers.values()):
+        for part in self._all:
             part.start()
 
     def stop(self) -> None:
-        for part in (*self.thermometers.values(), *self.visions.values(), *self.boards.values()):
+        for part in self._all:
             part.stop()
+
+    @property
+    def _all(self) -> tuple[BoardThread | Vision | ThermometerThread, ...]:
+        return (*self.boards.values(), *self.visions.values(), *self.thermometers.values())
 
     def move(self, lane: str) -> Future[Pulse]:
         """One pulse of a lane's barrier."""
@@ -60,8 +64,7 @@ def build_parts(file: GateFile, post: Post) -> Parts:
     visions, thermometers = {}, {}
     for lane in file.lanes:
         if lane.camera is not None:
-            choice = CameraChoice(lane.camera.driver, lane.camera.options)
-            visions[lane.name] = Vision(lane.name, choice, VisionEar(lane.name, post), mono_ms)
+            visions[lane.name] = Vision(lane.name, lane.camera, VisionEar(lane.name, post), mono_ms)
         if lane.thermometer is not None:
             connect = partial(reopening, lane.thermometer.driver, lane.thermometer.options)
             thermometers[lane.name] = ThermometerThread(lane.name, connect, ThermometerEar(lane.name, post))

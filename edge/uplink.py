@@ -116,7 +116,7 @@ class UplinkCore:
 
     def due(self, now: Moment) -> list[Message]:
         """What is to be published now, in this order. Call while connected, after every change and every tick."""
-        self._watch_silence(now)
+        self.watch(now)
         states = self._source.epochs()
         messages = self._alarm_copies(states)
         messages += self._hellos(states, now)
@@ -173,6 +173,12 @@ class UplinkCore:
     def depth(self) -> int:
         """Records that the collector does not have yet."""
         return sum(state.unsent for state in self._source.epochs())
+
+    def watch(self, now: Moment) -> None:
+        """Notice that the collector has fallen silent; also while there is no connection."""
+        if self._up and not self.answering(now):
+            self._up = False
+            self._events.append(LinkDown())
 
     def take_events(self) -> tuple[UplinkEvent, ...]:
         """What has happened since the last call."""
@@ -247,11 +253,6 @@ class UplinkCore:
         if self._flights.epoch == epoch:
             self._flights.clear()
         self._events.append(event)
-
-    def _watch_silence(self, now: Moment) -> None:
-        if self._up and not self.answering(now):
-            self._up = False
-            self._events.append(LinkDown())
 
     # Questions
 

@@ -11,31 +11,48 @@ HOUR_MS: Final = 3_600_000
 _TEN_MS: Final = NOON_MS - 2 * HOUR_MS
 _COMMUNITY: Final = "jiangcheng/wuchang/luojia/guangba"
 
+# Path, names, gates expected, gates complete, open alarms: parents are the sums of their children.
 _PLACES: Final = (
     ("jiangcheng", "江城市", "Jiangcheng", 40, 38, 3),
     ("jiangcheng/hanyang", "汉阳区", "Hanyang", 12, 12, 0),
     ("jiangcheng/wuchang", "武昌区", "Wuchang", 28, 26, 3),
     ("jiangcheng/wuchang/luojia", "珞珈街道", "Luojia", 9, 8, 3),
+    ("jiangcheng/wuchang/luojia/donghu", "东湖社区", "Donghu", 5, 5, 0),
     ("jiangcheng/wuchang/luojia/guangba", "广八社区", "Guangba", 4, 3, 3),
-    ("jiangcheng/wuchang/luojia/guangba/grid-07", "第七网格", "Grid 7", 2, 1, 3),
-    ("jiangcheng/wuchang/luojia/guangba/grid-08", "第八网格", "Grid 8", 2, 2, 0),
+    ("jiangcheng/wuchang/luojia/guangba/grid-07", "第七网格", "Grid 7", 2, 1, 2),
+    ("jiangcheng/wuchang/luojia/guangba/grid-08", "第八网格", "Grid 8", 2, 2, 1),
+    ("jiangcheng/wuchang/shuiguohu", "水果湖街道", "Shuiguohu", 19, 18, 0),
 )
+# Passages of one gate in each hour of a day; the sample is taken at noon, in the thirteenth.
+_BUSY: Final = (0, 1, 0, 0, 1, 6, 24, 61, 88, 74, 52, 43, 40, 39, 44, 58, 90, 97, 71, 40, 22, 11, 4, 1)
+_HOURS_TODAY: Final = 13
+
+
+def _verdicts(hours: tuple[int, ...], gates: int) -> dict[str, int]:
+    return {
+        "allow": sum(hours) * gates,
+        "deny": sum(busy // 30 for busy in hours) * gates,
+        "escalate": sum(busy // 60 for busy in hours) * gates,
+    }
 
 
 def _node(path: str, name_zh: str, name_en: str, expected: int, complete: int, alarms: int) -> NodeView:
     depth = path.count("/")
-    allow = expected * 311
-    verdicts = {"allow": allow, "deny": expected * 4, "escalate": expected * 2}
+    verdicts = _verdicts(_BUSY[:_HOURS_TODAY], expected)
     outcomes = {
-        "passed": allow - 7,
-        "opened_unconfirmed": 7,
-        "turned_back": expected * 4,
-        "admitted_by_guard": expected,
+        "passed": verdicts["allow"] - expected,
+        "opened_unconfirmed": expected,
+        "turned_back": verdicts["deny"],
+        "admitted_by_guard": verdicts["escalate"],
     }
     grid = path.rsplit("/", 1)[-1] if depth == 4 else ""
     return NodeView(
         path, grid, depth, name_zh, name_en, verdicts, outcomes, Completeness(complete, expected, _TEN_MS), alarms
     )
+
+
+def _grid(number: int) -> str:
+    return "grid-07" if number % 2 else "grid-08"
 
 
 def _gate(
@@ -44,8 +61,8 @@ def _gate(
     seen_ms = None if age_s is None else NOON_MS - int(age_s * 1000)
     return GateView(
         gate=f"gate-{number:03}",
-        grid="grid-07",
-        grid_path=f"{_COMMUNITY}/grid-07",
+        grid=_grid(number),
+        grid_path=f"{_COMMUNITY}/{_grid(number)}",
         site="garden-court",
         revoked=False,
         online=online,
@@ -67,7 +84,7 @@ def _alarm(number: int, name: str, zh: str, en: str, priority: int, age_s: float
     return AlarmView(
         case=f"gate-{number:03}/1",
         gate=f"gate-{number:03}",
-        grid_path=f"{_COMMUNITY}/grid-07",
+        grid_path=f"{_COMMUNITY}/{_grid(number)}",
         name=name,
         name_zh=zh,
         name_en=en,
@@ -89,7 +106,7 @@ class SampleViews:
         self.gate_views: tuple[GateView, ...] = (
             _gate(1, True, 4.0, 0, (), 1),
             _gate(2, True, 8.0, 2, ("thermometer_silent",), 1),
-            _gate(3, False, 740.0, 37, (), 1),
+            _gate(3, False, 10_960.0, 637, (), 1),
             _gate(4, True, 2.0, 0, (), 0),
         )
         self.open_alarms: tuple[AlarmView, ...] = (
@@ -97,7 +114,7 @@ class SampleViews:
             _alarm(
                 2, "thermometer_silent", "测温仪无读数", "Thermometer silent", 2, 125.0, "thermo-1: no frame for 5 s"
             ),
-            _alarm(3, "collector_absent", "汇集端无应答", "The collector does not answer", 3, 740.0, ""),
+            _alarm(3, "collector_absent", "汇集端无应答", "The collector does not answer", 3, 10_960.0, ""),
         )
         self.paths: list[str] = []
 
@@ -112,18 +129,14 @@ class SampleViews:
         return tuple(alarm for alarm in self.open_alarms if alarm.grid_path.startswith(path))
 
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]:
-        busy = (0, 1, 0, 0, 1, 6, 24, 61, 88, 74, 52, 43, 40, 39, 44, 58, 90, 97, 71, 40, 22, 11, 4, 1)
-        first = NOON_MS - (count - 1) * HOUR_MS
+        gates = next((node.completeness.gates_expected for node in self.nodes if node.path == path), 40)
+        now = _HOURS_TODAY - 1
         return tuple(
             HourView(
-                first + at * HOUR_MS,
-                f"{(13 + at) % 24:02}:00",
-                {
-                    "allow": busy[(13 + at) % 24] * 9,
-                    "deny": busy[(13 + at) % 24] // 5,
-                    "escalate": busy[(13 + at) % 24] // 3,
-                },
+                NOON_MS - back * HOUR_MS,
+                f"{(now - back) % 24:02}:00",
+                _verdicts((_BUSY[(now - back) % 24],), gates),
                 {},
             )
-            for at in range(count)
+            for back in reversed(range(count))
         )

@@ -41,7 +41,7 @@ class GateRow:
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """What a gate last said of itself. `seen_ms`: when its last live heartbeat came; `complete_ms` as in completeness."""
+    """What a gate last said of itself. `seen_ms`: when its last live heartbeat came; `complete_ms`: as GateProgress."""
 
     gate_no: int
     online: bool
@@ -57,7 +57,7 @@ class EpochState:
     """One epoch of a gate as far as it is stored: everything up to `through`, gaps apart, whose head is `head`.
 
     `top` is the highest number on any line, `sides` the number of lines that a fork added. `low_floor`, seen at
-    `low_floor_ms`, is the lowest floor a hello named lately.
+    `low_floor_ms` (0: never), is the lowest floor that a hello named lately.
     """
 
     id: int
@@ -147,11 +147,11 @@ class CaseRow:
     name: str
     priority: int
     detail: str
-    passage: bytes | None
-    opened_ms: int | None
-    cleared_ms: int | None
-    late: bool
-    orphan: bool
+    passage: bytes | None = None
+    opened_ms: int | None = None
+    cleared_ms: int | None = None
+    late: bool = False
+    orphan: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Store(Protocol):
 
     # Epochs and records
     def epoch(self, gate_no: int, epoch: bytes) -> EpochState | None: ...
-    def add_epoch(self, gate_no: int, epoch: bytes, now_ms: int) -> EpochState: ...
+    def add_epoch(self, gate_no: int, epoch: bytes) -> EpochState: ...
     def save_epoch(self, state: EpochState) -> None: ...
     def parent_heads(self, gate_no: int) -> dict[bytes, list[bytes]]: ...
     def gaps(self, epoch_id: int) -> list[Gap]: ...

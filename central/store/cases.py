@@ -33,8 +33,8 @@ class CaseTables:
         self._conn.execute(
             "INSERT OR REPLACE INTO alarm_case VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                row.gate_no, row.epoch, row.number, row.origin, row.open, row.name, row.priority, row.detail, row.passage,
-                row.opened_ms, row.cleared_ms, row.late, row.orphan,
+                row.gate_no, row.epoch, row.number, row.origin, row.open, row.name, row.priority, row.detail,
+                row.passage, row.opened_ms, row.cleared_ms, row.late, row.orphan,
             ),
         )  # fmt: skip
 

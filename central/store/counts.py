@@ -10,6 +10,8 @@ from central.store.base import CountedRow, Dimension, LeafChanges, UntrustedRow
 # SQLite's own limit on parameters of one statement is far higher; this keeps a statement small.
 _CHUNK = 500
 
+_COUNTED = "SELECT passage, figure, record_id, at, epoch, number, dim, corrected_ms FROM counted"
+
 
 class CountTables:
     """Methods over tables `dim`, `leaf`, `counted`, `clock_set` and `untrusted`."""
@@ -48,11 +50,8 @@ class CountTables:
         found: dict[tuple[bytes, str], CountedRow] = {}
         for start in range(0, len(passages), _CHUNK):
             chunk = passages[start : start + _CHUNK]
-            rows = self._conn.execute(
-                "SELECT passage, figure, record_id, at, epoch, number, dim, corrected_ms FROM counted"
-                f" WHERE gate_no = ? AND passage IN ({', '.join('?' * len(chunk))})",  # noqa: S608
-                (gate_no, *chunk),
-            )
+            marks = ", ".join("?" * len(chunk))
+            rows = self._conn.execute(f"{_COUNTED} WHERE gate_no = ? AND passage IN ({marks})", (gate_no, *chunk))
             found.update(((row[0], row[1]), CountedRow(*row)) for row in rows)
         return found
 

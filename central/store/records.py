@@ -13,6 +13,7 @@ _EPOCH = (
     " parent_last FROM epoch"
 )
 _RECORD = "SELECT id, epoch_id, number, side, head, kind, at, corrected_ms, mark, received_ms, header FROM record"
+_PLACED = "SELECT epoch.epoch, number, header FROM epoch JOIN record ON epoch_id = epoch.id WHERE gate_no = ?"
 
 
 class RecordTables:
@@ -29,14 +30,14 @@ class RecordTables:
         rows = self._conn.execute(f"{_EPOCH} WHERE gate_no = ? ORDER BY id", (gate_no,))
         return [EpochState(*row) for row in rows]
 
-    def add_epoch(self, gate_no: int, epoch: bytes, now_ms: int) -> EpochState:
+    def add_epoch(self, gate_no: int, epoch: bytes) -> EpochState:
         """A new epoch, of which nothing is stored."""
         cursor = self._conn.execute(
             "INSERT INTO epoch(gate_no, epoch, through, head, top, sides, low_floor, low_floor_ms)"
-            " VALUES (?, ?, 0, ?, 0, 0, 1, ?)",
-            (gate_no, epoch, ZERO_HEAD, now_ms),
+            " VALUES (?, ?, 0, ?, 0, 0, 1, 0)",
+            (gate_no, epoch, ZERO_HEAD),
         )
-        return EpochState(int(cursor.lastrowid or 0), gate_no, epoch, 0, ZERO_HEAD, 0, 0, 1, now_ms, None, None, None)
+        return EpochState(int(cursor.lastrowid or 0), gate_no, epoch, 0, ZERO_HEAD, 0, 0, 1, 0, None, None, None)
 
     def save_epoch(self, state: EpochState) -> None:
         self._conn.execute(
@@ -105,11 +106,10 @@ class RecordTables:
 
         Looked for at `number` of `epoch`; without an epoch among all records of the gate, which is slow and rare.
         """
-        at = "AND epoch.epoch = ? AND number = ?" if epoch is not None else "AND instr(header, ?) > 0"
-        rows = self._conn.execute(
-            f"SELECT epoch.epoch, number, header FROM epoch JOIN record ON epoch_id = epoch.id WHERE gate_no = ? {at}",
-            (gate_no, epoch, number) if epoch is not None else (gate_no, prev),
-        )
+        if epoch is not None:
+            rows = self._conn.execute(f"{_PLACED} AND epoch.epoch = ? AND number = ?", (gate_no, epoch, number))
+        else:
+            rows = self._conn.execute(f"{_PLACED} AND instr(header, ?) > 0", (gate_no, prev))
         return next(((row[0], row[1]) for row in rows if decode_header(row[2]).prev == prev), None)
 
     def next_record_id(self) -> int:
@@ -138,14 +138,14 @@ class RecordTables:
 
     def unread(self, after_id: int, limit: int) -> list[tuple[RecordRow, str, Sealed]]:
         """Records whose payload could not be read yet, with their gate and content, in order of receipt."""
-        columns = ", ".join(f"record.{name}" for name in RecordRow.__slots__)
         rows = self._conn.execute(
-            f"SELECT {columns}, gate, salt, payload FROM record JOIN epoch ON epoch.id = epoch_id"
+            "SELECT record.id, gate, salt, payload FROM record JOIN epoch ON epoch.id = epoch_id"
             " JOIN gate ON gate.no = gate_no JOIN payload ON record_id = record.id"
             " WHERE mark = ? AND record.id > ? ORDER BY record.id LIMIT ?",
             (Mark.UNREAD, after_id, limit),
-        )
-        return [(RecordRow(*row[:-3]), row[-3], Sealed(row[-2], row[-1])) for row in rows]
+        ).fetchall()
+        found = [(self.record_by_id(record_id), gate, Sealed(salt, data)) for record_id, gate, salt, data in rows]
+        return [(row, gate, sealed) for row, gate, sealed in found if row is not None]
 
     def purged_payloads(self) -> int:
         """How many records have lost their payload to retention."""

@@ -1,4 +1,4 @@
-"""A gate on paper: makes records, batches, heartbeats and copies exactly as the wire has them, and keeps what it wrote."""
+"""A gate on paper: makes records, batches, heartbeats and copies as the wire has them, and keeps what it wrote."""
 
 from __future__ import annotations
 

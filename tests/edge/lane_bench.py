@@ -55,8 +55,14 @@ same_code_ignored_s = 1.0
 MEASURE_EACH = POLICY.replace(b'checks = ["pass", "temperature"]', b'checks = ["pass", "temperature"]\nparty = "each"')
 
 
-def a_pass(serial: int = 1, *, key: Ed25519PrivateKey = ISSUER, expired: bool = False, party: int = 1) -> bytes:
-    now_s = START_MS // 1000
+def a_pass(
+    serial: int = 1,
+    *,
+    key: Ed25519PrivateKey = ISSUER,
+    expired: bool = False,
+    party: int = 1,
+    now_s: int = START_MS // 1000,
+) -> bytes:
     claims = Claims(
         pass_id=serial.to_bytes(8, "big"),
         subject=bytes(8),
@@ -78,7 +84,13 @@ class Bench:
     """Feeds one lane and keeps what it asked for."""
 
     def __init__(
-        self, *, sensor: bool = True, attendance: Attendance = "guard", warm: bool = True, policy: bytes = POLICY
+        self,
+        *,
+        sensor: bool = True,
+        attendance: Attendance = "guard",
+        warm: bool = True,
+        policy: bytes = POLICY,
+        pulse_ms: int = 1000,
     ) -> None:
         where = Where("garden", "in", "in", "person")
         here = ("garden", "grid-1", "city")
@@ -93,7 +105,7 @@ class Bench:
             has_beam=True,
             has_barrier=True,
             has_thermometer=True,
-            pulse_ms=1000,
+            pulse_ms=pulse_ms,
         )
         parsed = parse_policy(policy)
         world = World(parsed, trust(), attendance, False, 10.0, 10.0, None)

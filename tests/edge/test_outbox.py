@@ -307,3 +307,14 @@ def test_a_sealed_payload_is_what_was_given(outbox: Outbox, reader: OutboxReader
     assert records.decode_payload("note", record.sealed.payload) == note("冬")
     assert records.payload_digest(Sealed(record.sealed.salt, record.sealed.payload)) == stored.header.payload_digest
     assert IDENTITY.gate == stored.header.gate
+
+
+def test_the_chain_is_the_same_to_the_byte_for_ever(
+    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.outbox.os.urandom", lambda size: bytes([7]) * size)
+    outbox = open_outbox(tmp_path, clock)
+    outbox.append("note", note("golden"), clock.advance(1))
+    head = outbox.append("verdict", ALLOW, clock.advance(1), bytes(range(16))).head
+    assert head.hex() == "a38a45e98bf0c7bf1b90a71a6aa6ff4cc27d1eff7db4b8d228298e69c2613853"
+    outbox.close("stopped")

@@ -20,7 +20,8 @@ from tools.screen_samples import LANES, OUTWARD, gate, troubled_gate
 pytestmark = pytest.mark.end_to_end
 STATES = ["wait", "allow", "deny", "escalate", "fault"]
 HOSTILE = "<img src=x onerror=document.body.remove()>"
-CURTAIN_LIMIT_MS = 4_000
+# Three seconds after the last event, which may come one heartbeat after the core's last moment; and some slack.
+CURTAIN_LIMIT_MS = 5_500
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,10 @@ def _curtain(page: Page) -> float:
 
 def _wait_for_curtain(page: Page, opacity: int = 1) -> None:
     expect(page.locator("#curtain")).to_have_css("opacity", str(opacity), timeout=CURTAIN_LIMIT_MS)
+
+
+def _font_px(page: Page, selector: str) -> float:
+    return float(page.locator(selector).evaluate("node => parseFloat(getComputedStyle(node).fontSize)"))
 
 
 def _grey_icon(page: Page) -> np.ndarray:
@@ -101,11 +106,12 @@ def test_nothing_of_a_verdict_is_cut_off(browser: Browser, stage: Stage, state: 
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_verdict_is_at_least_as_tall_as_the_eye_needs_at_three_metres(stage: Stage, page: Page) -> None:
-    """124 px on a 10.1 inch panel of 1280 x 800 are 21 mm: 24 minutes of arc at 3 m."""
+def test_verdict_and_reason_are_as_tall_as_the_eye_needs_at_three_metres(stage: Stage, page: Page) -> None:
+    """On a 10.1 inch panel of 1280 x 800, 124 px are 21 mm (24 minutes of arc at 3 m), 82 px are 14 mm (16 minutes)."""
     for state in STATES:
         _show(stage, page, LANES[state])
-        assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.word')).fontSize)") >= 124
+        assert _font_px(page, ".word") >= 124
+        assert _font_px(page, ".reason") >= 82
 
 
 def test_one_state_fills_at_least_seven_tenths_of_the_width(stage: Stage, page: Page) -> None:
@@ -141,7 +147,7 @@ def test_the_curtain_falls_when_the_server_is_gone_and_rises_when_it_is_back(bro
         assert _curtain(page) == 0
     began_s = time.monotonic()
     _wait_for_curtain(page)
-    assert time.monotonic() - began_s < CURTAIN_LIMIT_MS / 1000
+    assert time.monotonic() - began_s < 3.5
     expect(page.locator("#curtain")).to_contain_text("画面未更新")
     expect(page.locator("#curtain")).to_contain_text("请人工检查")
     with screen(stage):

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         options.folder.mkdir(parents=True, exist_ok=False)
         return _run(options.folder, options.once)
     with tempfile.TemporaryDirectory(prefix="guankou-demo-") as folder:
+        # As root, mosquitto gives up its rights and must still get to its own files; the secret ones guard themselves.
+        Path(folder).chmod(0o711)
         return _run(Path(folder), options.once)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, Final
 
@@ -163,11 +164,12 @@ class Town:
 
     def set_up(self) -> None:
         """Keys, broker files, enrolment, documents and gate files, in the order an operator would make them."""
-        self._central("keys", str(self.folder / "central" / "keys"))
+        made = json.loads(self._central("keys", str(self.folder / "central" / "keys"), "--json"))
         (self.folder / "central").mkdir(exist_ok=True)
         (self.folder / "central" / "tree.toml").write_text(TREE, encoding="utf-8")
         self._central("broker", "init", "--dir", str(self.folder / "broker"), "--port", str(self.broker_port))
         self._write_collector_file()
+        self._publish_documents(made["issuer_public_key"])
         for number, place in enumerate(PLACES):
             self._set_up_gate(place, seed=number + 1)
 
@@ -266,6 +268,19 @@ port = {self.screen_port}
 """,
             encoding="utf-8",
         )
+
+    def _publish_documents(self, issuer: str) -> None:
+        """What gates must know before they can let anybody in: who may sign what, whose passes count, and the rules."""
+        trust = self.folder / "central" / "trust.json"
+        classes = ["resident", "visitor", "worker", "courier", "vehicle", "emergency"]
+        key = {"public": issuer, "issuer": "demo office", "classes": classes, "scopes": ["nanchang"]}
+        trust.write_text(json.dumps({"keys": [key]}), encoding="utf-8")
+        policy = Path(str(files("firmware_config") / "policies" / "demo.toml"))
+        for kind, file in (("keys", None), ("trust", trust), ("policy", policy)):
+            self._central(
+                "document", "publish", "--config", str(self.collector_file), "--kind", kind, "--scope", "nanchang",
+                *([str(file)] if file else []),
+            )  # fmt: skip
 
     def _set_up_gate(self, place: Place, seed: int) -> None:
         folder = self.gate_folder(place.gate)

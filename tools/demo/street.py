@@ -170,7 +170,7 @@ class ScreenWatch:
                 if not line:
                     raise ConnectionError("stream ended")
                 if line.startswith(b"data:"):
-                    self._page = json.loads(line[5:])
+                    self._page = json.loads(line[5:])["page"]
         finally:
             connection.close()
 

@@ -1,0 +1,248 @@
+"""The gate put together: the one place that names concrete classes. Everything below it is handed what it needs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from checkpoint import cose
+from checkpoint.records import ClockSet, Note
+from edge import facts
+from edge.clock import Moment, SystemClock, read_boot_id
+from edge.clock_trust import ClockKeeper, kernel_synchronised
+from edge.core import Core, FaultOver, FaultSeen, LaneFact, Noted, Ports, Run
+from edge.downlink import (
+    DocumentFact,
+    DocumentRefused,
+    Downlink,
+    PolicyInstalled,
+    TrustInstalled,
+)
+from edge.faults import FaultBook
+from edge.keys import load_key
+from edge.lanes import build_lanes, save_levels
+from edge.mqtt import LinkSettings
+from edge.outbox import Identity, Outbox, Stored
+from edge.outbox_reader import OutboxReader
+from edge.parts import build_parts
+from edge.rulebook import Rulebook
+from edge.screen.server import ScreenServer
+from edge.snapshot import LinkView, snapshot_of
+from edge.status import GuardAct, Snapshot
+from edge.uplink import UplinkCore
+from edge.uplink_runner import (
+    CommandArrived,
+    Delivered,
+    DocumentArrived,
+    RetainedCommand,
+    UplinkRunner,
+    subscriptions,
+)
+from edge.uplink_values import Conflict, Damaged, Keys, LinkDown, LinkUp, Settings, SignedTime
+from firmware_config.schema import Enrolment, GateFile
+
+_log = structlog.get_logger(__name__)
+
+SOFTWARE: Final = f"guankou {version('guankou')}"
+_SAVE_LEVELS_MS: Final = 60_000
+_SNAPSHOT_MS: Final = 250
+# Without an answer for so many heartbeats the gate works by itself, and says so.
+_SILENT_HEARTBEATS: Final = 3
+
+
+class Gate:
+    """One running gate. `start` and `stop` from the main thread."""
+
+    def __init__(self, file: GateFile, enrolment: Enrolment) -> None:
+        self._file = file
+        self._enrolment = enrolment
+        self._folder = Path(file.gate.data_dir)
+        boot_id = read_boot_id()
+        self._keeper = ClockKeeper(self._folder / "clock.json", boot_id, kernel_synchronised)
+        self._clock = SystemClock(boot_id, self._keeper.believe)
+        now = self._clock.now()
+        grids = tuple(reversed(enrolment.grid_path.split("/")))
+        here = (enrolment.gate, enrolment.site, *grids)
+        root = bytes.fromhex(enrolment.root_key)
+        self._downlink = Downlink(self._folder / "documents", root, here, enrolment.minimum_versions)
+        silent_s = _SILENT_HEARTBEATS * file.broker.heartbeat_s
+        self._rulebook = Rulebook(file.gate.attendance, here, self._keeper.floor_ms, silent_s)
+        self._take(self._downlink.load())
+        key = load_key(self._folder / "gate.key")
+        identity = Identity(enrolment.gate, enrolment.grid, enrolment.tree_version)
+        path = self._folder / "outbox.db"
+        self._outbox = Outbox.open(path, identity, self._clock, SOFTWARE, "start", file.outbox.reserve_mib)
+        lanes = build_lanes(file, enrolment, self._rulebook.world(None, now), self._folder)
+        self._uplink = self._build_uplink(key, boot_id, path, here)
+        self._parts = build_parts(file, self._post)
+        ports = Ports(self._parts.move, self._copy, self._uplink.complete, self._uplink.wake, self._every_turn)
+        self._core = Core(lanes, self._outbox, self._clock, FaultBook(self._folder / "faults.msgpack"), ports)
+        self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
+        self._snapshot = self._make_snapshot(now)
+        self._snapshot_ms = self._saved_ms = 0
+        screen = file.screen
+        self._screen = ScreenServer(
+            screen.host, screen.port, lambda: self._snapshot, self._guard_acts, screen.guard_pin_hash
+        )
+
+    def start(self) -> int:
+        """Everything runs on return; gives the screen's port."""
+        self._thread.start()
+        port = self._screen.start()
+        self._uplink.start()
+        self._parts.start()
+        return port
+
+    def stop(self) -> None:
+        """Devices first, then the core, the epoch's end, and the last words to the collector."""
+        self._parts.stop()
+        self._core.stop()
+        self._thread.join()
+        self._outbox.close("stopped")
+        self._save_levels()
+        self._uplink.stop()
+        self._screen.stop()
+
+    def _build_uplink(self, key: object, boot_id: bytes, path: Path, here: tuple[str, ...]) -> UplinkRunner:
+        enrolment, broker = self._enrolment, self._file.broker
+        collector = [bytes.fromhex(public) for public in enrolment.collector_keys]
+        keys = Keys(key, {cose.key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in collector})  # type: ignore[arg-type]
+        settings = Settings(
+            enrolment.gate, self._file.outbox.retain_days, heartbeat_ms=round(broker.heartbeat_s * 1000)
+        )
+        reader = OutboxReader(path)
+        versions = {"software": SOFTWARE}
+        core = UplinkCore(settings, keys, reader, lambda: os.urandom(8), boot_id, versions)
+        link = LinkSettings(
+            broker.host,
+            broker.port,
+            f"guankou-{enrolment.gate}",
+            enrolment.broker_user,
+            enrolment.broker_password,
+            broker.keepalive_s,
+        )
+        listen = subscriptions(enrolment.gate, here)
+        return UplinkRunner(enrolment.gate, core, reader, link, listen, self._clock, self._delivered)
+
+    # --- what other threads say ----------------------------------------------------------------------------------
+
+    def _post(self, item: object) -> None:
+        self._core.post(item)  # type: ignore[arg-type]
+
+    def _copy(self, stored: Stored) -> None:
+        self._uplink.copy(stored.epoch, stored.number)
+
+    def _delivered(self, what: Delivered) -> None:
+        """In the uplink's thread."""
+        match what:
+            case DocumentArrived(topic, data):
+                self._post(Run(lambda: self._document(topic, data)))
+            case SignedTime(at_ms):
+                self._post(Run(lambda: self._signed_time(at_ms)))
+            case Conflict(epoch, number) | Damaged(epoch, number):
+                name = "epoch_conflict" if isinstance(what, Conflict) else "record_damaged"
+                self._post(FaultSeen(name, "outbox", "", f"{epoch.hex()}/{number}", 2))
+            case LinkDown():
+                self._post(Run(lambda: self._link(up=False)))
+            case LinkUp():
+                self._post(Run(lambda: self._link(up=True)))
+            case RetainedCommand():
+                self._post(Noted("note", "retained_command_refused", {}))
+            case CommandArrived():
+                self._post(Noted("note", "command_refused", {"why": "no command is known"}))
+
+    def _guard_acts(self, act: GuardAct) -> str:
+        """In the screen's thread; an empty answer means taken."""
+        if act.lane not in self._core.lanes:
+            return f"lane {act.lane!r} is unknown"
+        if act.act == "assist":
+            self._post(LaneFact(act.lane, facts.AssistPressed()))
+        elif act.act == "acknowledge":
+            self._post(Noted("note", "acknowledged", {"lane": act.lane, "passage": act.passage}))
+        else:
+            decided = facts.GuardDecided(act.act, act.passage, act.reason, "guard", act.object_c)
+            self._post(LaneFact(act.lane, decided))
+        return ""
+
+    # --- in the core's thread ------------------------------------------------------------------------------------
+
+    def _document(self, topic: str, data: bytes) -> None:
+        """A document came: what is taken, and what is refused and why, goes on record."""
+        for fact in self._take(self._downlink.arrived(topic, data, self._clock.now().at_ms // 1000)):
+            if isinstance(fact, DocumentRefused):
+                refused = {"name": fact.name, "why": fact.why[:200]}
+                self._core.record("note", Note(1, "document_refused", refused))
+            else:
+                document = fact.document
+                what = {"kind": document.kind, "scope": document.scope, "version": str(document.version)}
+                self._core.record("document", Note(1, "document_installed", what))
+
+    def _take(self, facts_: Sequence[DocumentFact]) -> Sequence[DocumentFact]:
+        """Put in force what this version understands."""
+        for fact in facts_:
+            if isinstance(fact, PolicyInstalled | TrustInstalled):
+                self._rulebook.take(fact)
+        return facts_
+
+    def _signed_time(self, at_ms: int) -> None:
+        now = self._clock.now()
+        self._rulebook.confirmed(now)
+        self._clock_record(self._keeper.signed_time(at_ms, now))
+
+    def _clock_record(self, record: ClockSet | None) -> None:
+        if record is not None:
+            self._core.record("clock", record)
+
+    def _link(self, *, up: bool) -> None:
+        if up:
+            self._post(FaultOver("uplink", ""))
+        else:
+            self._post(FaultSeen(self._uplink.word(self._clock.now()), "uplink", "", "no answer", 3))
+
+    def _every_turn(self, now: Moment) -> None:
+        """After each item and tick: the world that lanes see, and the snapshot that screens show."""
+        world = self._rulebook.world(self._uplink.age_s(now), now)
+        for lane in self._core.lanes.values():
+            lane.enter(world)
+        if now.mono_ms - self._saved_ms >= _SAVE_LEVELS_MS:
+            self._saved_ms = now.mono_ms
+            self._take(self._downlink.promote(now.at_ms // 1000))
+            self._clock_record(self._keeper.settled(now))
+            self._save_levels()
+        fresh = self._make_snapshot(now)
+        if now.mono_ms - self._snapshot_ms >= _SNAPSHOT_MS or _differs(fresh, self._snapshot):
+            self._snapshot, self._snapshot_ms = fresh, now.mono_ms
+            self._uplink.faults(tuple(fault.name for fault in self._core.book.open))
+
+    def _save_levels(self) -> None:
+        try:
+            save_levels(self._core.lanes, self._folder)
+        except OSError as error:
+            _log.warning("level_not_saved", error=str(error))
+
+    def _make_snapshot(self, now: Moment) -> Snapshot:
+        link = LinkView(self._uplink.age_s(now), self._uplink.word(now), self._uplink.depth)
+        return snapshot_of(
+            self._file,
+            self._enrolment,
+            self._core.lanes,
+            self._core.book,
+            link,
+            self._rulebook.policy(now),
+            self._core.recording,
+            now,
+        )
+
+
+def _differs(one: Snapshot, other: Snapshot) -> bool:
+    """Whether the screen would look different, apart from the time."""
+    same = msgspec.structs.replace(one, at_ms=other.at_ms, mono_ms=other.mono_ms, link_age_s=other.link_age_s)
+    return same != other

@@ -1,0 +1,74 @@
+"""What is in force at this gate: policy and trust list as installed, how old they are, and the world that lanes see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from checkpoint.policy import in_force, parse_policy
+from checkpoint.policy_schema import Attendance, Policy
+from checkpoint.trust import TrustList
+from edge.clock import Moment
+from edge.downlink import PolicyInstalled, TrustInstalled
+from edge.world import World
+
+
+def everyday_policy() -> Policy:
+    """The policy that ships with the gate: no health checks; in force when no other is."""
+    return parse_policy((files("firmware_config") / "policies" / "everyday.toml").read_bytes())
+
+
+class Rulebook:
+    """Policies and trust lists by scope. `here`: ids of this place, narrowest first; times in ms UTC.
+
+    `confirmed_at_ms`: when the collector last answered, as far as this gate remembers. An answer older than
+    `offline_after_s` and the gate works by itself.
+    """
+
+    def __init__(
+        self, attendance: Attendance, here: Sequence[str], confirmed_at_ms: int, offline_after_s: float
+    ) -> None:
+        self._attendance = attendance
+        self._here = tuple(here)
+        self._confirmed_at_ms = confirmed_at_ms
+        self._offline_after_s = offline_after_s
+        self._policies: dict[str, Policy] = {}
+        self._trusts: dict[str, TrustList] = {}
+        self._everyday = everyday_policy()
+        self._trust = TrustList(())
+        self._untrusted_since_ms: int | None = None
+
+    def take(self, fact: PolicyInstalled | TrustInstalled) -> None:
+        """Put an installed document in force. Trust lists of all scopes count together."""
+        scope = fact.document.scope
+        if isinstance(fact, PolicyInstalled):
+            self._policies[scope] = fact.policy
+        else:
+            self._trusts[scope] = fact.trust
+            self._trust = TrustList(entry for trust in self._trusts.values() for entry in trust.entries)
+
+    def confirmed(self, now: Moment) -> None:
+        """The collector answered: what it retains for this gate has been received."""
+        self._confirmed_at_ms = now.at_ms
+
+    def policy(self, now: Moment) -> Policy:
+        """The narrowest policy whose time it is, else the everyday one."""
+        narrowest = (self._policies[scope] for scope in self._here if scope in self._policies)
+        return in_force(narrowest, now.at_ms / 1000) or self._everyday
+
+    def world(self, link_age_s: float | None, now: Moment) -> World:
+        """Everything that lanes need to know beside their own facts."""
+        if now.trusted:
+            self._untrusted_since_ms = None
+        elif self._untrusted_since_ms is None:
+            self._untrusted_since_ms = now.mono_ms
+        age_s = max(0.0, (now.at_ms - self._confirmed_at_ms) / 1000)
+        return World(
+            policy=self.policy(now),
+            trust=self._trust,
+            attendance=self._attendance,
+            offline=link_age_s is None or link_age_s > self._offline_after_s,
+            lists_age_s=age_s if self._trusts else None,
+            policy_age_s=age_s if self._policies else 0.0,
+            clock_untrusted_since_ms=self._untrusted_since_ms,
+        )

@@ -1,0 +1,221 @@
+"""The uplink's thread: joins the protocol core, the outbox's reading side and the broker's connection."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from checkpoint import topics
+from edge.clock import Clock, Moment
+from edge.mqtt import Acknowledged, Arrived, Connected, Disconnected, LinkFact, LinkSettings, LinkWord, MqttLink
+from edge.outbox_reader import OutboxReader
+from edge.uplink import UplinkCore
+from edge.uplink_values import UplinkEvent
+
+_log = structlog.get_logger(__name__)
+
+# Facts that wait for the thread; a flood beyond it is dropped, and what mattered is asked for again.
+_INBOX: Final = 1000
+_IDLE_S: Final = 0.25
+_AFTER_ERROR_S: Final = 1.0
+_PURGE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentArrived:
+    """A message on a document topic; an empty one says nothing."""
+
+    topic: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CommandArrived:
+    """A message on this gate's command topic: nothing about it is verified yet."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RetainedCommand:
+    """A retained message on the command topic was refused: an old command must never act."""
+
+
+Delivered = UplinkEvent | DocumentArrived | CommandArrived | RetainedCommand
+
+
+def subscriptions(gate: str, places: Sequence[str]) -> tuple[str, ...]:
+    """What a gate listens to. `places`: its own id, site id and grid ids, whose documents concern it."""
+    documents = [topics.document(place, "+") for place in places]
+    return (topics.watermark(gate), topics.command(gate), *documents)
+
+
+class UplinkRunner:
+    """Owns `core` and `reader`: nobody else may touch them once it runs. `deliver` is called in its thread."""
+
+    def __init__(
+        self,
+        gate: str,
+        core: UplinkCore,
+        reader: OutboxReader,
+        link: LinkSettings,
+        listen: Sequence[str],
+        clock: Clock,
+        deliver: Callable[[Delivered], None],
+        silence_ms: int = 30_000,
+    ) -> None:
+        """`silence_ms`: how long a connected gate waits for an answer before it says that the collector is absent."""
+        self._gate = gate
+        self._core = core
+        self._reader = reader
+        self._clock = clock
+        self._deliver = deliver
+        self._silence_ms = silence_ms
+        self._link = MqttLink(link, listen, lambda: (topics.state(gate), core.will(clock.now())), self._post)
+        self._inbox: queue.Queue[LinkFact | Callable[[], None]] = queue.Queue(_INBOX)
+        self._woken = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
+        self._connected_mono_ms: int | None = None
+        self._word: LinkWord = "connecting"
+        self._acknowledged: LinkWord = "ok"
+        self._purged_mono_ms = 0
+        self._topics = {
+            "records": topics.records(gate),
+            "alarm": topics.alarm(gate),
+            "state": topics.state(gate),
+        }
+        self.depth = 0
+        """Records that the collector does not have yet, as of the last turn."""
+
+    def start(self) -> None:
+        self._thread.start()
+        self._link.start()
+
+    def stop(self) -> None:
+        """End both threads; what is not sent stays in the outbox."""
+        self._link.stop()
+        self._stopping.set()
+        self.wake()
+        self._thread.join()
+
+    # From any thread
+
+    def wake(self) -> None:
+        """A record has been added."""
+        if not self._woken:
+            self._woken = True
+            self._post(self._nothing)
+
+    def copy(self, epoch: bytes, number: int) -> None:
+        """Send a copy of this record on the alarm topic at once."""
+        self._post(lambda: self._core.alarm(epoch, number))
+
+    def complete(self, at_ms: int, epoch: bytes, number: int) -> None:
+        """No record of an earlier time than `at_ms` will follow (epoch, number)."""
+        self._post(lambda: self._core.complete(at_ms, epoch, number))
+
+    def faults(self, names: tuple[str, ...]) -> None:
+        """The faults that stand now, for the next heartbeat."""
+        self._post(lambda: self._core.faults(names))
+
+    def age_s(self, now: Moment) -> float | None:
+        """Seconds since the collector's last answer that counted; None before the first."""
+        age_ms = self._core.link_age_ms(now)
+        return None if age_ms is None else age_ms / 1000
+
+    def word(self, now: Moment) -> LinkWord:
+        """One word for the screen. Only the collector's own answers make it `ok`."""
+        connected = self._connected_mono_ms
+        if connected is None:
+            return self._word
+        if self._core.answering(now):
+            return "ok"
+        if self._acknowledged != "ok":
+            return self._acknowledged
+        return "collector_absent" if now.mono_ms - connected > self._silence_ms else "connecting"
+
+    # In the thread
+
+    def _post(self, item: LinkFact | Callable[[], None]) -> None:
+        with contextlib.suppress(queue.Full):
+            self._inbox.put_nowait(item)
+
+    def _nothing(self) -> None:
+        """Only wakes the thread."""
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._turn()
+            except (sqlite3.Error, OSError) as error:
+                _log.warning("uplink_disk_error", error=str(error))
+                self._reader.close()
+                self._stopping.wait(_AFTER_ERROR_S)
+            except Exception:
+                # The outermost loop of this thread: a mistake here must not end the uplink for good.
+                _log.exception("uplink_turn_failed")
+                self._stopping.wait(_AFTER_ERROR_S)
+        self._reader.close()
+
+    def _turn(self) -> None:
+        for item in self._waiting():
+            self._take(item)
+        now = self._clock.now()
+        if self._connected_mono_ms is not None:
+            for message in self._core.due(now):
+                self._link.publish(self._topics[message.topic], message.payload, message.retain)
+        self._purge(now)
+        self._core.watch(now)
+        self.depth = self._core.depth
+        for event in self._core.take_events():
+            self._deliver(event)
+
+    def _waiting(self) -> list[LinkFact | Callable[[], None]]:
+        now = self._clock.now()
+        wait_s = _IDLE_S if self._connected_mono_ms is None else min(_IDLE_S, self._core.wait_ms(now) / 1000)
+        try:
+            items = [self._inbox.get(timeout=wait_s)] if wait_s > 0 else []
+            while not self._inbox.empty():
+                items.append(self._inbox.get_nowait())
+        except queue.Empty:
+            items = []
+        self._woken = False
+        return items
+
+    def _take(self, item: LinkFact | Callable[[], None]) -> None:
+        match item:
+            case Connected():
+                self._connected_mono_ms, self._acknowledged = self._clock.now().mono_ms, "ok"
+                self._core.on_connected()
+                _log.info("broker_connected")
+            case Disconnected(word, detail):
+                self._connected_mono_ms, self._word = None, word
+                _log.warning("broker_disconnected", word=word, detail=detail)
+            case Acknowledged(word):
+                self._acknowledged = word
+            case Arrived():
+                self._arrived(item)
+            case _:
+                item()
+
+    def _arrived(self, message: Arrived) -> None:
+        if message.topic == topics.watermark(self._gate):
+            effect = self._core.answer(message.payload, self._clock.now())
+            if effect in ("refused", "conflict"):
+                _log.warning("answer_not_taken", effect=effect)
+        elif message.topic == topics.command(self._gate):
+            self._deliver(RetainedCommand() if message.retained else CommandArrived(message.payload))
+        else:
+            self._deliver(DocumentArrived(message.topic, message.payload))
+
+    def _purge(self, now: Moment) -> None:
+        if now.mono_ms - self._purged_mono_ms >= _PURGE_MS and self._core.purge(now) == 0:
+            self._purged_mono_ms = now.mono_ms
