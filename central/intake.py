@@ -241,9 +241,13 @@ class Intake:
             # A last will was signed when the gate connected: all it says is that the link is gone.
             self._store.set_offline(self._gate.no)
             return
+        if not retained:
+            # Taken as it comes, even with an earlier time: a gate's clock may have been set back.
+            self._store.save_state(self._gate.no, hello, self._now_ms)
+            return
         before = self._store.hello_at(self._gate.no)
         if before is None or before[1] != hello.boot_id or before[0] <= hello.at:
-            self._store.save_state(self._gate.no, hello, None if retained else self._now_ms)
+            self._store.save_state(self._gate.no, hello, None)
 
     def _ask(self, hello: wire.Hello, row: wire.EpochRow, state: EpochState, *, newest: bool) -> tuple[int, bytes]:
         store = self._store
@@ -346,6 +350,8 @@ class Intake:
         state = self._store.epoch(self._gate.no, epoch)
         if state is None or state.through < number:
             return
+        # Nobody is complete beyond now, whatever the gate's clock says.
+        at_ms = min(at_ms, self._now_ms)
         before_ms = self._store.set_complete(self._gate.no, at_ms)
         zone = self._registry.zone_of(self._gate.site)
         if self._buckets.of(before_ms, zone) != self._buckets.of(at_ms, zone):

@@ -55,6 +55,8 @@ class Publisher:
         stale = {topic for topic in retained if topic.startswith((SUMMARY_PREFIX, ESCALATION_PREFIX))}
         with self._store.transaction():
             self._store.touch(sorted(wanted | stale))
+            # Also grids that the tree does not name.
+            self._store.touch_published(SUMMARY_PREFIX)
 
     def tick(self) -> int:
         """Publish what is due. Returns the number of messages that the broker confirmed."""
@@ -78,7 +80,7 @@ class Publisher:
             if payload is None:
                 payload = self._payload(picture, cases, item.topic, versions[item.topic])
             self._sent_ms[item.topic] = now_ms
-            waiting.append((item, self._out.publish(item.topic, payload, retain=True)))
+            waiting.append((item, not payload, self._out.publish(item.topic, payload, retain=True)))
         return self._confirm(waiting)
 
     def _payload(self, picture: Picture, cases: dict[str, tuple[GateRow, CaseRow]], topic: str, version: int) -> bytes:
@@ -90,11 +92,11 @@ class Publisher:
             return msgspec.json.encode(summary(picture, path, version))
         return b""
 
-    def _confirm(self, waiting: list[tuple[Due, Callable[[], bool]]]) -> int:
-        done = [item for item, confirmed in waiting if confirmed()]
+    def _confirm(self, waiting: list[tuple[Due, bool, Callable[[], bool]]]) -> int:
+        done = [(item, emptied) for item, emptied, confirmed in waiting if confirmed()]
         with self._store.transaction():
-            for item in done:
-                self._store.end_publish(item.topic, item.changed)
+            for item, emptied in done:
+                self._store.end_publish(item.topic, item.changed, emptied=emptied)
         return len(done)
 
     def _new_hour(self, now_ms: int) -> None:

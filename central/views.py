@@ -13,7 +13,7 @@ import msgspec
 from central.aggregate import local_time
 from central.cases import CONFLICT, FORK, GAP, ROLLBACK, case_id
 from central.completeness import gates_complete
-from central.picture import HOUR_MS, Picture, figures, take_picture
+from central.picture import HOUR_MS, Picture, figures, figures_by_path, take_picture
 from central.registry import UNREGISTERED, Registry, line_of
 from central.store.base import CaseRow, GateRow, GateState
 from central.store.sqlite import SqliteStore
@@ -123,7 +123,8 @@ class Board:
     def tree(self) -> TreeView:
         """Every node with today's counts."""
         picture = self._picture()
-        nodes = tuple(_node(picture, path, grid) for path, grid in _places(picture))
+        sums = figures_by_path(picture.today)
+        nodes = tuple(_node(picture, path, grid, *sums.get(path, ({}, {}))) for path, grid in _places(picture))
         day = local_time(picture.as_of_ms, self._registry.zone).date().isoformat()
         return TreeView(picture.as_of_ms, self._registry.zone, day, nodes)
 
@@ -169,8 +170,7 @@ def _places(picture: Picture) -> list[tuple[str, str]]:
     return sorted(places.items(), key=lambda item: (item[0].startswith(UNREGISTERED), item[0].split("/")))
 
 
-def _node(picture: Picture, path: str, grid: str) -> NodeView:
-    verdicts, outcomes = figures(picture.today, path)
+def _node(picture: Picture, path: str, grid: str, verdicts: dict[str, int], outcomes: dict[str, int]) -> NodeView:
     complete, expected = gates_complete(picture.expected(), path, picture.full_hour_ms)
     last = path.rsplit("/", 1)[-1]
     name_zh, name_en = picture.names.get(path, (last, last))

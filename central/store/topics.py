@@ -21,6 +21,12 @@ class TopicTables:
             [(topic,) for topic in topics],
         )
 
+    def touch_published(self, prefix: str) -> None:
+        """Publish everything again that ever was under a topic prefix."""
+        self._conn.execute(
+            "UPDATE publish SET changed = changed + 1 WHERE substr(topic, 1, ?) = ?", (len(prefix), prefix)
+        )
+
     def due(self, limit: int) -> list[Due]:
         rows = self._conn.execute(
             "SELECT topic, changed, version FROM publish WHERE changed > published ORDER BY topic LIMIT ?", (limit,)
@@ -32,8 +38,10 @@ class TopicTables:
         self._conn.execute("UPDATE publish SET version = max(version + 1, ?) WHERE topic = ?", (now_ms, topic))
         return int(self._conn.execute("SELECT version FROM publish WHERE topic = ?", (topic,)).fetchone()[0])
 
-    def end_publish(self, topic: str, changed: int) -> None:
-        """The broker has what `changed` stood for."""
+    def end_publish(self, topic: str, changed: int, *, emptied: bool) -> None:
+        """The broker has what `changed` stood for. An emptied topic is forgotten unless it has changed since."""
+        if emptied:
+            self._conn.execute("DELETE FROM publish WHERE topic = ? AND changed = ?", (topic, changed))
         self._conn.execute("UPDATE publish SET published = max(published, ?) WHERE topic = ?", (changed, topic))
 
     def save_document(self, scope: str, kind: str, version: int, data: bytes, now_ms: int) -> None:

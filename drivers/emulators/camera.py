@@ -94,10 +94,11 @@ class CameraEmulator:
         self._set(tuple(people), leaving=False)
 
     def clear(self) -> None:
-        """Whoever is there leaves."""
+        """Whoever is there leaves; who is leaving already goes on leaving."""
         with self._lock:
-            people = self._people
-        self._set(people, leaving=True)
+            people, leaving = self._people, self._leaving
+        if not leaving:
+            self._set(people, leaving=True)
 
     def fault(self, fault: str | None) -> None:
         """`frozen` repeats one picture, `black` covers the lens, `missing` hangs up and refuses; None mends it."""

@@ -463,6 +463,20 @@ def test_a_heartbeat_tells_state_and_completeness(core, gate):
     assert (state.backlog, state.faults) == (3, ("thermometer_silent",))
 
 
+def test_a_gate_whose_clock_was_set_back_is_still_heard(core, gate):
+    core.ingest.hello(gate.name, gate.hello(at_ms=START_MS + 10**12))
+    core.now_ms += 10_000
+    core.ingest.hello(gate.name, gate.hello())
+    assert core.store.gate_states()[1].seen_ms == core.now_ms
+    assert core.store.hello_at(1)[0] == gate.at_ms
+
+
+def test_nobody_is_complete_beyond_now(core, gate):
+    core.send(gate)
+    core.ingest.hello(gate.name, gate.hello(complete=(START_MS + 10**12, gate.epochs[0], 1)))
+    assert core.store.gate_states()[1].complete_ms == core.now_ms
+
+
 def test_a_last_will_only_says_that_the_link_is_gone(core, gate):
     core.ingest.hello(gate.name, gate.hello())
     assert core.ingest.hello(gate.name, gate.hello(online=False, at_ms=1)) == []

@@ -146,6 +146,8 @@ def test_an_escalation_is_retained_while_open_and_emptied_when_closed(core, gate
     core.send(gate)
     tick(core, publisher)
     assert broker.under("escalation") == []
+    rows = core.store.connection.execute("SELECT count(*) FROM publish WHERE topic LIKE '%escalation%'")
+    assert rows.fetchone() == (0,)
 
 
 def test_what_opened_and_closed_within_one_message_is_never_announced(core, gate, broker, publisher):

@@ -24,7 +24,8 @@ from tools.demo.processes import PLACES, SetupError, Town
 from tools.demo.street import wait
 from tools.demo.subscriber import password_of, summaries
 
-_console = Console()
+# Wide enough for the tables when the output goes to a file.
+_console = Console(width=None if sys.stdout.isatty() else 150)
 
 
 def main(arguments: Sequence[str]) -> int:

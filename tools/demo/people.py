@@ -221,11 +221,13 @@ def _two_at_once(street: Street, first: bytes, second: bytes) -> None:
 def _family(street: Street, code: bytes, size: int) -> None:
     street.step_in()
     street.hold(code)
-    for _ in range(size):
+    for number in range(size):
         street.forehead(HEALTHY_C)
-        time.sleep(1.6)
-        street.forehead(None)
-        time.sleep(0.5)
+        # Each stands there until the reading settles; the last one until the gate opens.
+        if number < size - 1:
+            time.sleep(1.6)
+            street.forehead(None)
+            time.sleep(0.5)
     if street.wait_open(_PATIENCE_S):
         street.lower()
         for _ in range(size):

@@ -125,6 +125,10 @@ fire = {{ board = "relay", terminal = 4 }}
 """
 
 
+# Key list, trust list and policy: before them a gate lets nobody in.
+_DOCUMENTS: Final = 3
+
+
 class SetupError(RuntimeError):
     """A step of setting up failed; the message holds the command's own words."""
 
@@ -184,6 +188,8 @@ class Town:
             street.watch_screen(self.gate_ports[place.gate])
             if not wait(lambda street=street: street.screen.lane().get("state") == "wait", 40.0):  # type: ignore[misc]
                 raise SetupError(f"gate {place.gate} did not get ready: {self.tail(place.gate)}")
+            if not wait(lambda gate=place.gate: self._documents(gate) >= _DOCUMENTS, 40.0):  # type: ignore[misc]
+                raise SetupError(f"gate {place.gate} did not get its documents: {self.tail(place.gate)}")
 
     def start_broker(self) -> None:
         self._spawn("broker", ["mosquitto", "-c", str(self.folder / "broker" / "mosquitto.conf")])
@@ -250,6 +256,10 @@ class Town:
         with contextlib.suppress(OSError):
             return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
         return "(no log)"
+
+    def _documents(self, gate: str) -> int:
+        """How many documents a gate has put in force, by its own disk."""
+        return len(list((self.gate_folder(gate) / "data" / "documents").glob("*.doc")))
 
     # --- setting up ----------------------------------------------------------------------------------------------
 
