@@ -1,4 +1,4 @@
-"""From a code in view to the barrier's order, verdict committed: the core, a lane and an outbox on disk, without devices."""
+"""From a code in view to the barrier's order, verdict committed: core, lane and outbox on disk, without devices."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint import cose
+from checkpoint.policy_schema import Policy
 from checkpoint.records import ClockSet, Note
 from edge import facts
 from edge.clock import Moment, SystemClock, read_boot_id
@@ -88,6 +89,7 @@ class Gate:
         self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
         self._snapshot = self._make_snapshot(now)
         self._snapshot_ms = self._saved_ms = 0
+        self._told: Policy | None = None
         screen = file.screen
         self._screen = ScreenServer(
             screen.host, screen.port, lambda: self._snapshot, self._guard_acts, screen.guard_pin_hash
@@ -212,6 +214,9 @@ class Gate:
         world = self._rulebook.world(self._uplink.age_s(now), now)
         for lane in self._core.lanes.values():
             lane.enter(world)
+        if world.policy is not self._told:
+            self._told = world.policy
+            self._uplink.version("policy", f"{world.policy.id} v{world.policy.version}")
         if now.mono_ms - self._saved_ms >= _SAVE_LEVELS_MS:
             self._saved_ms = now.mono_ms
             self._take(self._downlink.promote(now.at_ms // 1000))

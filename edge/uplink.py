@@ -105,6 +105,10 @@ class UplinkCore:
         """No record of a time before `at_ms` will follow, once the collector holds up to (`epoch`, `number`)."""
         self._packer.complete = CompleteThrough(at_ms, epoch, number)
 
+    def version(self, part: str, text: str) -> None:
+        """What is in force of `part` (`policy`, ...), for the next heartbeat."""
+        self._packer.versions[part] = text
+
     def faults(self, names: tuple[str, ...]) -> None:
         """Reason codes of the faults that stand now, for the next heartbeat."""
         self._packer.faults = names

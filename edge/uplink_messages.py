@@ -20,7 +20,7 @@ class Packer:
         self._gate = gate
         self._key = key
         self._boot_id = boot_id
-        self._versions = dict(versions)
+        self.versions = dict(versions)
         self.complete: CompleteThrough | None = None
         self.faults: tuple[str, ...] = ()
 
@@ -70,7 +70,7 @@ class Packer:
             complete_through=self.complete,
             outbox_depth=depth,
             faults=self.faults,
-            versions=self._versions,
+            versions=self.versions,
         )
         return wire.pack_hello(self._key, hello)
 

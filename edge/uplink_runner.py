@@ -122,6 +122,10 @@ class UplinkRunner:
         """No record of an earlier time than `at_ms` will follow (epoch, number)."""
         self._post(lambda: self._core.complete(at_ms, epoch, number))
 
+    def version(self, part: str, text: str) -> None:
+        """What is in force of `part`, for the next heartbeat."""
+        self._post(lambda: self._core.version(part, text))
+
     def faults(self, names: tuple[str, ...]) -> None:
         """The faults that stand now, for the next heartbeat."""
         self._post(lambda: self._core.faults(names))

@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the code: `python -m tools.reference`. A test checks that they are fresh."""
+"""Writes the reference pages that are made from the code: `python -m tools.reference`. A test keeps them fresh."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def reasons_page() -> str:
     """docs/reasons.md."""
     head = """# Reasons
 
-Every code that a record, a screen or a summary may carry. `verdict` is the default one (empty: the code never decides a passage);
-`call` says whose business it is first. Made by `python -m tools.reference`.
+Every code that a record, a screen or a summary may carry. `verdict` is the default one (empty: the code never decides
+a passage); `call` says whose business it is first. Made by `python -m tools.reference`.
 
 | code | step | 中文 | English | verdict | call |
 |---|---|---|---|---|---|
@@ -32,8 +32,8 @@ def commands_page() -> str:
     """docs/commands.md."""
     head = """# Commands
 
-Exit code 2 means bad input (one clear line says what), 3 means that nothing came in time. `--json` prints one JSON object or one a line.
-Made by `python -m tools.reference`.
+Exit code 2 means bad input (one clear line says what), 3 means that nothing came in time. `--json` prints one JSON
+object, or one a line. Made by `python -m tools.reference`.
 """
     lines = [head]
     for program, group in (("guankou-gate", gate_main), ("guankou-central", central_main)):

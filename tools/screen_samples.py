@@ -41,7 +41,7 @@ LANES: Final[dict[str, LaneView]] = {
         reason="all_ok",
         prompt="prompt_pass_through",
         ticks=all_ticks("done"),
-        pass_class="resident",  # noqa: S106
+        pass_class="resident",
         tail="3F7A",
     ),
     "deny": msgspec.structs.replace(
@@ -58,7 +58,7 @@ LANES: Final[dict[str, LaneView]] = {
         prompt="prompt_wait_guard",
         ticks=ticks("done", "failed", "done", "missing", "warned"),
         object_c=38.1,
-        pass_class="visitor",  # noqa: S106
+        pass_class="visitor",
         tail="9C01",
         party_size=3,
         party_passed=1,

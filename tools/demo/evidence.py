@@ -1,4 +1,4 @@
-"""What each side kept, read from outside the product: gate's disk, relay's wire, collector's disk, published summaries."""
+"""What each side kept, read from outside: the gate's disk, the relay's wire, the collector's disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's processes: broker, collector and gates, set up with the product's own commands in a folder of their own."""
+"""The demo's processes: broker, collector and gates, set up with the product's own commands in one folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One gate's entrance as the world sees it: a camera, a thermometer, a relay board with beams, and a screen to look at."""
+"""One gate's entrance as the world sees it: camera, thermometer, relay board with beams, and a screen to look at."""
 
 from __future__ import annotations
 
