@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +14,16 @@ import click
 import msgspec
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from central.keys import load_key
 from central.screen import OperatorsServer
 from edge.screen import ScreenServer
 from edge.status import LaneView, Snapshot
 from tests.browser import ARGUMENTS, CHROMIUM, KIOSK
 from tools import screen_samples
 from tools.board_samples import SampleViews
+from tools.demo.office import Office
+from tools.demo.people import confirm_fever, go_through
+from tools.demo.processes import Town
 
 DESK: Final[ViewportSize] = {"width": 1440, "height": 900}
 IMAGES: Final = Path("docs/images")
@@ -132,14 +138,53 @@ def _picture_lanes(page: Page, moment: _Moment, out_dir: Path) -> Path:
     return _shot(page, out_dir / "guard-two-lanes.png")
 
 
+def of_a_town(out_dir: Path) -> list[Path]:
+    """Pictures of a real town: broker, collector and gates with people who come to the east gate meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="guankou-pictures-") as folder:
+        Path(folder).chmod(0o711)
+        town = Town(Path(folder))
+        try:
+            town.set_up()
+            town.start()
+            office = Office(load_key(town.folder / "central" / "keys", "issuer"))
+            coming = threading.Thread(target=_people_come, args=(town, office), daemon=True)
+            coming.start()
+            gate = f"http://127.0.0.1:{town.gate_ports['garden-east']}/"
+            made = main(gate, f"http://127.0.0.1:{town.screen_port}/", out_dir, watch_s=75.0)
+            coming.join()
+        finally:
+            town.close()
+    return made
+
+
+def _people_come(town: Town, office: Office) -> None:
+    """Enough people for every state of the screen."""
+    east, west = town.streets["east"], town.streets["west"]
+    for _ in range(3):
+        go_through(west, office.resident(site="lakeside"))
+        go_through(east, office.resident())
+    go_through(east, office.visitor(expired=True))
+    confirm_fever(east, office.resident())
+    east.thermometer.set(fault="unplug")
+    time.sleep(6.0)
+    east.thermometer.set(fault="replug")
+    go_through(west, office.resident(site="lakeside"))
+
+
 @click.command()
-@click.option("--states", "only_states", is_flag=True, help="Made-up moments instead of running servers.")
-@click.option("--gate", "gate_url", default="http://127.0.0.1:8080/", show_default=True)
-@click.option("--collector", "collector_url", default="http://127.0.0.1:8090/", show_default=True)
+@click.option("--states", "only_states", is_flag=True, help="Made-up moments instead of a running town.")
+@click.option("--gate", "gate_url", help="Take a gate that runs already, and --collector.")
+@click.option("--collector", "collector_url")
 @click.option("--out", "out_dir", default=IMAGES, show_default=True, type=click.Path(path_type=Path))
-def command(only_states: bool, gate_url: str, collector_url: str, out_dir: Path) -> None:
+def command(only_states: bool, gate_url: str | None, collector_url: str | None, out_dir: Path) -> None:
     """Make the pictures of the documents anew."""
-    for path in states(out_dir) if only_states else main(gate_url, collector_url, out_dir):
+    if only_states:
+        made = states(out_dir)
+    elif gate_url and collector_url:
+        made = main(gate_url, collector_url, out_dir)
+    else:
+        made = of_a_town(out_dir)
+    for path in made:
         click.echo(path)
 
 

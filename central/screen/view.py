@@ -12,6 +12,8 @@ from central.views import AlarmView, Completeness, GateView, HourView, NodeView,
 
 MOST_ALARMS: Final = 50
 MOST_GATES: Final = 200
+# A tree of so few nodes needs no folding.
+WHOLE_TREE_NODES: Final = 8
 CHART_HOURS: Final = 24
 HOUR_MS: Final = 3_600_000
 
@@ -136,7 +138,9 @@ def board_page(views: Views, path: str, build: str) -> BoardPage:
         path=path,
         name=names.get(path, Words("全部", "All")),
         complete=_complete(complete, zone),
-        nodes=tuple(_node(node, tree, path, zone) for node in tree.nodes if _is_shown(node.path, path)),
+        nodes=tuple(
+            _node(node, tree, path, zone) for node in tree.nodes if _is_shown(node.path, path, len(tree.nodes))
+        ),
         alarms=tuple(_alarm(alarm, names, zone) for alarm in alarms[:MOST_ALARMS]),
         alarm_count=len(alarms),
         gates=tuple(_gate(gate, zone) for gate in sorted(gates, key=_urgency)[:MOST_GATES]),
@@ -146,8 +150,10 @@ def board_page(views: Views, path: str, build: str) -> BoardPage:
     )
 
 
-def _is_shown(path: str, chosen: str) -> bool:
-    """The roots, and the children of every node on the way to the chosen one."""
+def _is_shown(path: str, chosen: str, nodes: int) -> bool:
+    """The roots, and the children of every node on the way to the chosen one; a small tree is shown whole."""
+    if nodes <= WHOLE_TREE_NODES:
+        return True
     parent = path.rpartition("/")[0]
     return not parent or f"{chosen}/".startswith(f"{parent}/")
 
@@ -178,7 +184,7 @@ def _node(node: NodeView, tree: TreeView, chosen: str, zone: ZoneInfo) -> NodePa
         outcomes={name: sum(node.outcomes.get(one, 0) for one in parts) for name, parts in OUTCOME_COLUMNS.items()},
         complete=_complete(node.completeness, zone),
         alarms=node.open_alarms,
-        open=f"{chosen}/".startswith(f"{node.path}/"),
+        open=len(tree.nodes) <= WHOLE_TREE_NODES or f"{chosen}/".startswith(f"{node.path}/"),
         more=any(other.path.startswith(f"{node.path}/") for other in tree.nodes),
     )
 

@@ -96,7 +96,7 @@ def _east(town: Town, office: Office) -> list[Scene]:
         scene("a stranger's URL", comes(b"https://menu.example.org/t/42"), denied("not_a_pass")),
         scene(
             "fever, confirmed at the wrist",
-            lambda: _fever(east, office.resident()),
+            lambda: confirm_fever(east, office.resident()),
             Expected("escalate", ("fever",), "turned_back"),
         ),
         scene(
@@ -182,7 +182,7 @@ def _ignore(_answer: object) -> None:
     return None
 
 
-def _fever(street: Street, code: bytes) -> None:
+def confirm_fever(street: Street, code: bytes) -> None:
     street.step_in()
     street.hold(code)
     street.forehead(FEVER_C)

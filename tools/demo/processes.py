@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -113,7 +114,7 @@ direction = "in"
 kind = "person"
 camera = {{ driver = "stream", options = {{ url = "{camera}" }} }}
 thermometer = {{ driver = "{model}", options = {{ port = "{thermometer}" }} }}
-barrier = {{ board = "relay", channel = 0, pulse_s = 1.5 }}
+barrier = {{ board = "relay", channel = 0, pulse_s = {pulse_s} }}
 
 [lanes.inputs]
 presence = {{ board = "relay", terminal = 0 }}
@@ -146,6 +147,18 @@ class Place:
     model: str
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How quick a town is: its policy, the barrier's pulse, and the cameras' frames and people."""
+
+    policy: Path
+    pulse_s: float = 1.5
+    fps: float = 15.0
+    glide_s: float = 0.6
+
+
+DEMO: Final = Pace(Path(str(files("firmware_config") / "policies" / "demo.toml")))
+
 PLACES: Final = (
     Place(
         "garden-east", "east", "garden", "gardens-1", "百花小区东门", "Hundred Flowers, east gate", "guard", "gy614v3"
@@ -157,10 +170,12 @@ PLACES: Final = (
 class Town:
     """Starts and stops everything; `close` ends what it started, by process id."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, places: Sequence[Place] = PLACES, pace: Pace = DEMO) -> None:
         self.folder = folder
+        self.places = tuple(places)
+        self._pace = pace
         self.broker_port, self.screen_port = free_port(), free_port()
-        self.gate_ports = {place.gate: free_port() for place in PLACES}
+        self.gate_ports = {place.gate: free_port() for place in self.places}
         self.streets: dict[str, Street] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
@@ -173,16 +188,16 @@ class Town:
         self._central("broker", "init", "--dir", str(self.folder / "broker"), "--port", str(self.broker_port))
         self._write_collector_file()
         self._publish_documents(made["issuer_public_key"])
-        for number, place in enumerate(PLACES):
+        for number, place in enumerate(self.places):
             self._set_up_gate(place, seed=number + 1)
 
     def start(self) -> None:
         """Broker, collector, documents, gates; returns when every gate shows its screen."""
         self.start_broker()
         self.start_collector()
-        for place in PLACES:
+        for place in self.places:
             self.start_gate(place.gate)
-        for place in PLACES:
+        for place in self.places:
             street = self.streets[place.street]
             street.watch_screen(self.gate_ports[place.gate])
             if not wait(lambda street=street: street.screen.lane().get("state") == "wait", 40.0):  # type: ignore[misc]
@@ -284,8 +299,7 @@ port = {self.screen_port}
         classes = ["resident", "visitor", "worker", "courier", "vehicle", "emergency"]
         key = {"public": issuer, "issuer": "demo office", "classes": classes, "scopes": ["nanchang"]}
         trust.write_text(json.dumps({"keys": [key]}), encoding="utf-8")
-        policy = Path(str(files("firmware_config") / "policies" / "demo.toml"))
-        for kind, file in (("keys", None), ("trust", trust), ("policy", policy)):
+        for kind, file in (("keys", None), ("trust", trust), ("policy", self._pace.policy)):
             self._central(
                 "document", "publish", "--config", str(self.collector_file), "--kind", kind, "--scope", "nanchang",
                 *([str(file)] if file else []),
@@ -294,7 +308,7 @@ port = {self.screen_port}
     def _set_up_gate(self, place: Place, seed: int) -> None:
         folder = self.gate_folder(place.gate)
         (folder / "data").mkdir(parents=True)
-        street = Street(place.street, folder, place.model, seed)
+        street = Street(place.street, folder, place.model, seed, self._pace.fps, self._pace.glide_s)
         street.start()
         self.streets[place.street] = street
         public = json.loads(self._gate("keys", str(folder / "data" / "gate.key"), "--json"))["public_key"]
@@ -307,6 +321,7 @@ port = {self.screen_port}
             name_zh=place.name_zh,
             name_en=place.name_en,
             attendance=place.attendance,
+            pulse_s=self._pace.pulse_s,
             broker_port=self.broker_port,
             screen_port=self.gate_ports[place.gate],
             pin_hash=PasswordHasher(time_cost=1, memory_cost=8192).hash(PIN),

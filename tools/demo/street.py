@@ -24,10 +24,12 @@ PIN: Final = "2580"
 class Street:
     """Everything that a person at the gate can touch or see. No fact enters the gate by any other way."""
 
-    def __init__(self, name: str, folder: Path, model: str, seed: int) -> None:
+    def __init__(
+        self, name: str, folder: Path, model: str, seed: int, fps: float = 15.0, glide_s: float = 0.6
+    ) -> None:
         self.name = name
         self.wire_log = folder / "relay.jsonl"
-        self.camera = CameraEmulator(seed=seed)
+        self.camera = CameraEmulator(fps=fps, seed=seed, glide_s=glide_s)
         # The thermometers of the demo stream by themselves; nobody in front reads as the wall behind.
         self.thermometer = ThermometerEmulator(model, folder / "thermometer", EmulatorSettings(seed=seed))
         self.thermometer.set(object_c=None, ambient_c=20.0)
@@ -54,8 +56,12 @@ class Street:
     def step_out(self) -> None:
         self.camera.clear()
         self.forehead(None)
-        self.relay.set_input(PRESENCE, False)
+        self.step_away()
         time.sleep(0.8)
+
+    def step_away(self) -> None:
+        """Leave the presence sensor's field, at once."""
+        self.relay.set_input(PRESENCE, False)
 
     def show(self, *held: Held) -> None:
         self.camera.show(held)
@@ -72,16 +78,14 @@ class Street:
 
     def cross(self) -> None:
         """Break the beam behind the barrier once."""
-        self._tap(CROSSING)
+        self.press(CROSSING)
 
-    def press(self, terminal: int) -> None:
-        self._tap(terminal)
-
-    def _tap(self, terminal: int) -> None:
+    def press(self, terminal: int, for_s: float = _BEAM_S) -> None:
+        """Close one contact of the board for a moment, and leave it open for as long."""
         self.relay.set_input(terminal, True)
-        time.sleep(_BEAM_S)
+        time.sleep(for_s)
         self.relay.set_input(terminal, False)
-        time.sleep(_BEAM_S)
+        time.sleep(for_s)
 
     # --- what a person sees --------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ function alarm(one) {
   const row = make("li", "");
   row.dataset.p = one.priority;
   const detail = make("span", one.detail, "detail");
+  detail.title = one.detail;
   for (const words of one.marks) detail.prepend(both("span", words, "mark"));
   row.append(make("span", "P" + one.priority, "p"), both("span", one.name, "name"), make("span", one.gate, "gate"), both("span", one.grid, "grid"), both("span", { zh: one.age.zh, en: one.since }, "age"), detail);
   return row;

@@ -1,0 +1,134 @@
+"""People at one gate, one after another: what each wants, what they see, and when they try again."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from checkpoint.formats import gk1
+from checkpoint.passes import Claims
+from tools.demo.street import CROSSING, EXIT_BUTTON, Street, wait
+
+Intent = Literal["resident", "expired", "leaves"]
+_MIX: Final[tuple[Intent, ...]] = ("resident",) * 18 + ("expired", "leaves")
+_ANSWER_S: Final = 10.0
+# A gate that was killed starts again within two seconds and then loads its libraries, beside all the others.
+_READY_S: Final = 40.0
+_MOST_TRIES: Final = 6
+# Longer than two polls of the inputs, so that the contact counts.
+_TAP_S: Final = 0.15
+_HEALTHY_C: Final = 36.3
+_HOUR_S: Final = 3600
+
+
+@dataclass(slots=True)
+class Try:
+    """One time of stepping in, in wall time. `answer`: open, deny, escalate, dark, or empty when none came."""
+
+    began_ms: int
+    answer: str = ""
+    crossed: bool = False
+    ended_ms: int = 0
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody with a purpose, and every try until it was reached."""
+
+    gate: str
+    intent: Intent
+    pass_id: bytes
+    tries: list[Try] = field(default_factory=list)
+
+    @property
+    def done(self) -> bool:
+        """Through, or out, or refused as is right."""
+        last = self.tries[-1] if self.tries else None
+        return last is not None and (last.crossed or (self.intent == "expired" and last.answer == "deny"))
+
+
+class Entrance:
+    """Everybody who comes to one gate, each with a pass of their own."""
+
+    def __init__(self, gate: str, site: str, street: Street, issuer: Ed25519PrivateKey, chance: random.Random) -> None:
+        self.people: list[Person] = []
+        self._gate = gate
+        self._site = site
+        self._street = street
+        self._issuer = issuer
+        self._chance = chance
+
+    def next_person(self) -> Person:
+        """Somebody comes and stays until their purpose is reached, or they lose patience for good."""
+        person = Person(self._gate, self._chance.choice(_MIX), self._chance.randbytes(8))
+        self.people.append(person)
+        code = self._code(person)
+        while not person.done and len(person.tries) < _MOST_TRIES:
+            wait(self._ready, _READY_S)
+            attempt = Try(_now_ms())
+            person.tries.append(attempt)
+            if person.intent == "leaves":
+                self._leave(attempt)
+            else:
+                self._enter(attempt, code)
+            wait(lambda: self._dark() or self._ready(), _ANSWER_S)
+            attempt.ended_ms = _now_ms()
+        return person
+
+    def _enter(self, attempt: Try, code: bytes) -> None:
+        street = self._street
+        street.step_in()
+        street.hold(code)
+        street.forehead(self._chance.gauss(_HEALTHY_C, 0.08))
+        wait(lambda: self._answered(attempt), _ANSWER_S)
+        street.lower()
+        street.forehead(None)
+        if attempt.answer == "open":
+            street.press(CROSSING, _TAP_S)
+            attempt.crossed = True
+        street.step_away()
+
+    def _leave(self, attempt: Try) -> None:
+        self._street.press(EXIT_BUTTON, _TAP_S)
+        if self._street.wait_open(1.0):
+            attempt.answer, attempt.crossed = "open", True
+            self._street.press(CROSSING, _TAP_S)
+
+    def _answered(self, attempt: Try) -> bool:
+        state = self._street.screen.lane().get("state", "")
+        if self._street.is_open():
+            attempt.answer = "open"
+        elif state in ("deny", "escalate"):
+            attempt.answer = state
+        elif self._dark():
+            attempt.answer = "dark"
+        return bool(attempt.answer)
+
+    def _ready(self) -> bool:
+        return self._street.screen.lane().get("state") == "wait"
+
+    def _dark(self) -> bool:
+        return not self._street.screen.page
+
+    def _code(self, person: Person) -> bytes:
+        now_s = int(time.time())
+        expired = person.intent == "expired"
+        claims = Claims(
+            pass_id=person.pass_id,
+            subject=self._chance.randbytes(8),
+            pass_class="visitor" if expired else "resident",
+            scope=(self._site,),
+            not_before_s=now_s - 2 * _HOUR_S,
+            expires_s=now_s + (-_HOUR_S if expired else _HOUR_S),
+            household=None if expired else self._chance.randbytes(4),
+            party_size=1,
+        )
+        return gk1.issue(claims, self._issuer).encode()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
