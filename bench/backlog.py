@@ -96,10 +96,11 @@ def _rows(
     boot_id = os.urandom(16)
     passage = b""
     for number, (kind, payload) in enumerate(_contents(opened, Where(site, "in", "in", "person"), records), start=1):
-        if kind == "verdict":
-            passage = os.urandom(16)
-        sealed = Sealed(os.urandom(SALT_BYTES), encode_payload(payload))
         at_ms = begin_ms + number * _PACE_MS
+        if kind == "verdict":
+            # Begins with the time, as a UUID of version 7 does (RFC 9562 section 5.7).
+            passage = at_ms.to_bytes(6) + os.urandom(10)
+        sealed = Sealed(os.urandom(SALT_BYTES), encode_payload(payload))
         raw = encode_header(
             Header(
                 1, identity.gate, epoch, number, kind, at_ms, boot_id, number * _PACE_MS, "trusted", passage or None,

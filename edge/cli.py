@@ -141,6 +141,9 @@ def _reading_text(line: dict[str, Any]) -> str:
     return f"{values}  {' '.join(line['quality'])}"
 
 
+_SCENARIO = "JSON lines with `at_s` and what changes then; one file serves all emulators of a gate."
+
+
 @main.group()
 def emulate() -> None:
     """Devices without hardware: they speak the real bytes, so that everything else stays as it is."""
@@ -153,7 +156,7 @@ def emulate() -> None:
 @click.option("--ambient-c", type=float, default=21.0, show_default=True)
 @click.option("--body-c", type=float)
 @click.option("--fault", help="A fault of docs/thermometers.md.")
-@click.option("--scenario", type=click.Path(path_type=Path), help="JSON lines with `at_s` and what changes then.")
+@click.option("--scenario", type=click.Path(path_type=Path), help=_SCENARIO)
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket that takes changes as JSON.")
 def emulate_thermometer(
     model: str,
@@ -176,23 +179,25 @@ def emulate_thermometer(
 @click.option("--link", required=True, type=click.Path(path_type=Path))
 @click.option("--wire-log", required=True, type=click.Path(path_type=Path), help="JSON line for every opening.")
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket that sets inputs and faults.")
+@click.option("--scenario", type=click.Path(path_type=Path), help=_SCENARIO)
 @click.option("--kind", type=click.Choice(["modbus_relay", "lcus"]), default="modbus_relay", show_default=True)
-def emulate_relay(link: Path, wire_log: Path, control: Path | None, kind: str) -> None:
+def emulate_relay(link: Path, wire_log: Path, control: Path | None, scenario: Path | None, kind: str) -> None:
     """A relay board with inputs on a pseudo-terminal; writes a log of every opening."""
     from edge.emulate_command import emulate_relay as body
 
-    _run_emulator(body, link, wire_log, control, kind)
+    _run_emulator(body, link, wire_log, control, scenario, kind)
 
 
 @emulate.command("camera")
 @click.option("--port", default=0, show_default=True, help="HTTP port on this machine; 0 takes a free one.")
 @click.option("--fps", default=15.0, show_default=True)
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket that says who holds what.")
-def emulate_camera(port: int, fps: float, control: Path | None) -> None:
+@click.option("--scenario", type=click.Path(path_type=Path), help=_SCENARIO)
+def emulate_camera(port: int, fps: float, control: Path | None, scenario: Path | None) -> None:
     """A camera that serves MJPEG of people holding QR codes."""
     from edge.emulate_command import emulate_camera as body
 
-    _run_emulator(body, port, fps, control)
+    _run_emulator(body, port, fps, control, scenario)
 
 
 def _run_emulator(body: Any, *arguments: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from drivers.emulators.relay import RelayEmulator
+from drivers.emulators.relay import RelayEmulator, Variant
 from drivers.emulators.thermometer import EmulatorSettings, run_foreground
 from drivers.emulators.thermometer_scene import Change
 
@@ -38,23 +38,32 @@ def emulate_thermometer(
 
 
 def emulate_relay(
-    link: Path, wire_log: Path, control: Path | None, kind: str, on_ready: Ready, stop: threading.Event
+    link: Path,
+    wire_log: Path,
+    control: Path | None,
+    scenario: Path | None,
+    kind: str,
+    on_ready: Ready,
+    stop: threading.Event,
 ) -> None:
     _end_on_signals(stop)
-    with RelayEmulator(
-        link, "modbus" if kind == "modbus_relay" else "lcus", wire_log=wire_log, control=control
-    ) as emulator:
+    variant: Variant = "modbus" if kind == "modbus_relay" else "lcus"
+    with RelayEmulator(link, variant, wire_log=wire_log, control=control, scenario=scenario) as emulator:
         on_ready(str(emulator.link))
         stop.wait()
 
 
-def emulate_camera(port: int, fps: float, control: Path | None, on_ready: Ready, stop: threading.Event) -> None:
+def emulate_camera(
+    port: int, fps: float, control: Path | None, scenario: Path | None, on_ready: Ready, stop: threading.Event
+) -> None:
     # Imported here: OpenCV is large, and the other emulators do without.
     from drivers.emulators.camera import run_foreground as run_camera
 
     options: dict[str, object] = {"port": port, "fps": fps}
     if control is not None:
         options["control"] = str(control)
+    if scenario is not None:
+        options["scenario"] = str(scenario)
     run_camera(options, on_ready)
 
 

@@ -344,6 +344,13 @@ class Lane:
         shown.open = False
         self._outcome(shown.passage, Ended(outcome, ""), shown.holder, 0)
 
-    def not_recorded(self) -> None:
-        """A record could not be committed, so nothing that stood behind it happened: nobody is being let in."""
+    @property
+    def under_way(self) -> tuple[bytes, ...]:
+        """Passages whose outcome this lane will still tell."""
+        opening = (self.opening.passage,) if self.opening else ()
+        shown = (self.shown.passage,) if self.shown and self.shown.open else ()
+        return opening + shown
+
+    def give_up(self) -> None:
+        """What was under way does not go on, because it could not be recorded or worked out: nobody is let in."""
         self.opening, self.attempt, self.shown, self._spent = None, None, None, True

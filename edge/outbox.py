@@ -93,7 +93,7 @@ class Outbox:
         self._epoch = b""
         self._last = 0
         self._head = ZERO_HEAD
-        self._lock = WriterLock(path)
+        self._lock: WriterLock | None = None
         self.moved_aside: Path | None = None
         """Where a torn database was moved, or None. Its records can be rescued at the collector."""
 
@@ -106,17 +106,27 @@ class Outbox:
         A torn database is moved aside with an error in the log (`moved_aside` names it) and a new one is begun.
         Raises OutboxBusyError, OutboxFullError or OutboxFailingError (read-only or broken disk).
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            outbox = cls(path, identity, clock, software, Reserve(path.parent, reserve_mib))
-        except OSError as error:
-            raise OutboxFailingError(f"{path}: {error.strerror}; mount the disk writable or replace it") from None
+        outbox = cls(path, identity, clock, software, Reserve(path.parent, reserve_mib))
         try:
             outbox._reopen(reason)
         except BaseException:
-            outbox._lock.release()
+            outbox._unlock()
             raise
         return outbox
+
+    @classmethod
+    def open_or_failing(
+        cls, path: Path, identity: Identity, clock: Clock, software: str, reason: str, reserve_mib: int = 16
+    ) -> tuple[Outbox, OutboxFailingError | None]:
+        """The same for a gate that must start on a disk that takes nothing: then the error comes beside an outbox that
+        is not `recording`, and every later call tries to open it. Raises OutboxBusyError.
+        """
+        outbox = cls(path, identity, clock, software, Reserve(path.parent, reserve_mib))
+        try:
+            outbox._reopen(reason)
+        except OutboxFailingError as error:
+            return outbox, error
+        return outbox, None
 
     @property
     def path(self) -> Path:
@@ -190,7 +200,7 @@ class Outbox:
             _log.error("outbox_not_closed_cleanly", path=str(self._path), error=str(error))
         finally:
             self._disconnect()
-            self._lock.release()
+            self._unlock()
 
     def _numbered(self, draft: _Draft) -> _Row:
         moment, identity = draft.moment, self._identity
@@ -281,6 +291,9 @@ class Outbox:
         self._begin_epoch(tail, reason)
 
     def _connect(self) -> Tail:
+        if self._lock is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = WriterLock(self._path)
         if not self._path.exists():
             # SQLite gives its companion files the same mode.
             self._path.touch(0o600)
@@ -315,6 +328,11 @@ class Outbox:
             self._connection.close()
             self._connection = None
 
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
     def _give_back_if_full(self, error: Exception) -> bool:
         if not self._is_full(error) or not self._reserve.release():
             return False
@@ -333,5 +351,6 @@ class Outbox:
     def _failing(self, error: Exception, attempts: tuple[Stored, ...] = ()) -> OutboxFailingError:
         if self._is_full(error):
             return OutboxFullError(f"{self._path}: the disk is full ({error}); free space on it", attempts)
-        text = f"{self._path}: {error}; check that the disk is mounted writable, then replace it"
+        cause = error.strerror if isinstance(error, OSError) else error
+        text = f"{self._path}: {cause}; check that the disk is mounted writable, then replace it"
         return OutboxFailingError(text, attempts)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 import cv2
 
 from drivers.emulators.camera_card import Effects, Held
-from drivers.emulators.camera_control import ControlSocket
+from drivers.emulators.camera_control import ControlSocket, Scenario
 from drivers.emulators.camera_scene import Scene
 
 if TYPE_CHECKING:
@@ -205,7 +205,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def run_foreground(options: Mapping[str, Any], on_ready: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT. Options: port, fps, seed, glide_s of CameraEmulator; control, the path of a socket.
+    """Run until SIGTERM or SIGINT. Options: port, fps, seed, glide_s of CameraEmulator; `control`, path of a socket;
+    `scenario`, path of a file.
 
     `on_ready` is called with the address of the stream. To be called from the main thread, which takes the signals.
     """
@@ -213,15 +214,18 @@ def run_foreground(options: Mapping[str, Any], on_ready: Callable[[str], None]) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     own = dict(options)
-    control = own.pop("control", None)
+    control, scenario = own.pop("control", None), own.pop("scenario", None)
+    script = Scenario(Path(scenario)) if scenario else None
     with CameraEmulator(**own) as camera, contextlib.ExitStack() as stack:
         commands = ControlSocket(Path(control)) if control else None
         if commands is not None:
             stack.callback(commands.close)
         on_ready(camera.url)
         while not stop.is_set():
+            if script is not None:
+                script.play(camera, time.monotonic())
             if commands is None:
-                stop.wait(1)
+                stop.wait(0.1)
             else:
                 commands.obey(camera)
 

@@ -159,7 +159,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--coil-offset", type=int, default=0)
     parser.add_argument("--wire-log", type=Path, help="JSON lines of every contact that moves")
     parser.add_argument("--control", type=Path, help="Unix datagram socket for commands")
-    parser.add_argument("--scenario", type=Path, help="JSON lines of commands with after_s")
+    parser.add_argument("--scenario", type=Path, help="JSON lines with at_s; the board takes its part, relay")
     parser.add_argument("--split", choices=["whole", "torn", "bytes"], default="whole", help="how answers arrive")
     parser.add_argument("--seed", type=int, default=0, help="of the pieces")
     options = vars(parser.parse_args(arguments))

@@ -10,22 +10,20 @@ from typing import Annotated, Final
 import msgspec
 
 from drivers.emulators.relay_wires import Fault
+from drivers.emulators.scenario import Timeline, steps_for
+from drivers.errors import OptionError
 
 _MAX_DATAGRAM: Final = 4096
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One JSON object: `{"input": 2, "active": true}`, `{"fault": "silent", "times": 3}`, `{"plugged": false}`.
-
-    `after_s`, in scenario files only, counts from the start.
-    """
+    """One JSON object: `{"input": 2, "active": true}`, `{"fault": "silent", "times": 3}`, `{"plugged": false}`."""
 
     input: Annotated[int, msgspec.Meta(ge=0)] | None = None
     active: bool = True
     fault: Fault | None = None
     times: int | None = None
     plugged: bool | None = None
-    after_s: float = 0.0
 
 
 class ControlSocket:
@@ -53,18 +51,17 @@ class ControlSocket:
 
 
 class Scenario:
-    """JSON lines with `after_s`. Raises msgspec.DecodeError when a line is no command."""
+    """The relay board's part of a scenario file. Raises OptionError when a line is no command."""
 
     def __init__(self, path: Path) -> None:
-        lines = [line for line in path.read_bytes().splitlines() if line.strip()]
-        commands = [msgspec.json.decode(line, type=Command) for line in lines]
-        self._waiting = sorted(commands, key=lambda command: command.after_s)
-        self._start_s: float | None = None
+        steps = steps_for(path, "relay")
+        for step in steps:
+            try:
+                msgspec.json.decode(step.change, type=Command)
+            except msgspec.DecodeError as error:
+                raise OptionError(f"emulated relay board: {path} line {step.line}: {error}") from error
+        self._timeline = Timeline(steps)
 
     def due(self, now_s: float) -> list[Command]:
         """What has become due since it was last asked; the first question starts the clock."""
-        self._start_s = now_s if self._start_s is None else self._start_s
-        passed_s = now_s - self._start_s
-        due = [command for command in self._waiting if command.after_s <= passed_s]
-        self._waiting = self._waiting[len(due) :]
-        return due
+        return [msgspec.json.decode(change, type=Command) for change in self._timeline.due(now_s)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from drivers.emulators.scenario import steps_for
 from drivers.emulators.thermometer_modules import Seen
 from drivers.errors import OptionError
 
@@ -114,13 +115,12 @@ def read_change(data: bytes) -> Change:
 
 
 def read_scenario(path: Path) -> list[ScenarioStep]:
-    """The steps of a JSON-lines file in order of time. Raises OptionError naming the line."""
+    """The thermometer's steps of a scenario file, in order of time. Raises OptionError naming the line."""
     steps = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        if not line.strip():
-            continue
+    for step in steps_for(path, "thermometer"):
         try:
-            steps.append(msgspec.json.decode(line, type=ScenarioStep))
+            change = msgspec.json.decode(step.change, type=Change)
         except msgspec.DecodeError as error:
-            raise OptionError(f"emulated thermometer: {path} line {number}: {error}") from error
-    return sorted(steps, key=lambda step: step.at_s)
+            raise OptionError(f"emulated thermometer: {path} line {step.line}: {error}") from error
+        steps.append(ScenarioStep(at_s=step.at_s, **msgspec.structs.asdict(change)))
+    return steps

@@ -47,7 +47,9 @@ def tell(tmp_path):
 
 
 def test_a_scenario_moves_contacts_in_its_time(run, tmp_path):
-    (tmp_path / "scenario").write_text('{"after_s": 0.3, "input": 1}\n{"after_s": 0.6, "input": 1, "active": false}\n')
+    (tmp_path / "scenario").write_text(
+        '{"at_s": 0.3, "relay": {"input": 1}}\n{"at_s": 0.6, "relay": {"input": 1, "active": false}}\n'
+    )
     board = open_board("modbus_relay", {"port": str(run("--scenario", tmp_path / "scenario"))})
     seen = []
     until(lambda: seen.append(board.read_inputs()[1]) or (True in seen and not seen[-1]))

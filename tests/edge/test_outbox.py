@@ -135,7 +135,9 @@ def test_the_same_process_is_refused_too(outbox: Outbox, clock: HandClock) -> No
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path, clock: HandClock) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutboxFailingError, match=r"outbox\.db: .*; mount the disk writable or replace it"):
+    with pytest.raises(
+        OutboxFailingError, match=r"outbox\.db: .*; check that the disk is mounted writable, then replace it"
+    ):
         open_outbox(tmp_path / "file", clock)
 
 

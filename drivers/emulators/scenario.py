@@ -1,0 +1,87 @@
+"""One scenario file for all the emulators of a gate: JSON lines with `at_s` and, for each device, what changes then.
+
+    {"at_s": 1.0, "relay": {"input": 0, "active": true}, "camera": {"show": [{"payload": "GK1:..."}]}}
+    {"at_s": 2.5, "thermometer": {"object_c": 36.4}}
+
+Each emulator takes its own part and leaves the others alone. A part may be a list of changes. A line that names no
+device is the thermometer's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import msgspec
+
+from drivers.errors import OptionError
+
+Device = Literal["camera", "thermometer", "relay"]
+_DEVICES = get_args(Device)
+
+
+class _When(msgspec.Struct, frozen=True):
+    """The part of a line that all devices share."""
+
+    at_s: Annotated[float, msgspec.Meta(ge=0)]
+    camera: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    thermometer: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    relay: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One change as JSON, `at_s` seconds after the start; `line` for error messages."""
+
+    at_s: float
+    change: bytes
+    line: int
+
+
+class Timeline:
+    """The steps of one device, handed out when they are due; the first question starts the clock."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._waiting = deque(steps)
+        self._start_s: float | None = None
+
+    def due(self, now_s: float) -> list[bytes]:
+        """What has become due since it was last asked."""
+        self._start_s = now_s if self._start_s is None else self._start_s
+        found = []
+        while self._waiting and self._waiting[0].at_s <= now_s - self._start_s:
+            found.append(self._waiting.popleft().change)
+        return found
+
+
+def steps_for(path: Path, device: Device) -> list[Step]:
+    """One device's changes in order of time. Raises OptionError naming file and line."""
+    steps = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if line.strip():
+            steps += _steps(path, number, line, device)
+    return sorted(steps, key=lambda step: step.at_s)
+
+
+def _steps(path: Path, number: int, line: bytes, device: Device) -> list[Step]:
+    try:
+        when = msgspec.json.decode(line, type=_When)
+        part = getattr(when, device)
+        if part is msgspec.UNSET:
+            return [Step(when.at_s, _flat(line), number)] if device == "thermometer" and _names_none(when) else []
+        text = bytes(part)
+        changes = msgspec.json.decode(text, type=list[msgspec.Raw]) if text.lstrip().startswith(b"[") else [text]
+    except msgspec.DecodeError as error:
+        raise OptionError(f"scenario {path} line {number}: {error}") from error
+    return [Step(when.at_s, bytes(change), number) for change in changes]
+
+
+def _names_none(when: _When) -> bool:
+    return all(getattr(when, device) is msgspec.UNSET for device in _DEVICES)
+
+
+def _flat(line: bytes) -> bytes:
+    """A line of the thermometer alone, without its time."""
+    fields = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    fields.pop("at_s")
+    return msgspec.json.encode(fields)
