@@ -74,13 +74,7 @@ def _enrolment(town: Town) -> Enrolment:
 
 def _link_settings(town: Town) -> LinkSettings:
     enrolment = _enrolment(town)
-    return LinkSettings(
-        "127.0.0.1", town.broker_port, "bench-gate", enrolment.broker_user, enrolment.broker_password
-    )
-
-
-def _unsent(reader: OutboxReader) -> int:
-    return sum(state.unsent for state in reader.epochs())
+    return LinkSettings("127.0.0.1", town.broker_port, "bench-gate", enrolment.broker_user, enrolment.broker_password)
 
 
 # --- the product ---------------------------------------------------------------------------------------------------
@@ -100,7 +94,9 @@ def _drain(town: Town, backlog: Path, number: int) -> dict[str, float]:
     try:
         with closing(sqlite3.connect(f"file:{town.database}?mode=ro", uri=True)) as database:
             if not wait(lambda: _through(database) == total, _LIMIT_S):
-                raise RuntimeError(f"only {_through(database)} of {total} records were stored: {town.tail('collector')}")
+                raise RuntimeError(
+                    f"only {_through(database)} of {total} records were stored: {town.tail('collector')}"
+                )
             seconds = time.monotonic() - begun_s
             stored = database.execute("SELECT count(*) FROM record").fetchone()[0]
     finally:
@@ -187,6 +183,7 @@ class _BarePublisher:
         self._reader = OutboxReader(backlog)
         key = load_key(town.gate_folder(enrolment.gate) / "data" / "gate.key")
         self._packer = Packer(enrolment.gate, key, bytes(16), {})
+        self._acknowledged = 0
         self._connected, self._room = threading.Event(), threading.Event()
         listen = (topics.watermark(enrolment.gate),)
         self._link = MqttLink(_link_settings(town), listen, lambda: (topics.state(enrolment.gate), b""), self._heard)
@@ -205,8 +202,6 @@ class _BarePublisher:
         finally:
             self._link.stop()
             self._reader.close()
-
-    _acknowledged = 0
 
     def _publish_all(self, topic: str) -> tuple[int, int]:
         records = messages = 0

@@ -74,7 +74,7 @@ class Presented:
 
     `pass_` is there as soon as signature and profile hold, also when the pass is early, over, or not its issuer's to
     give: a policy may need it while the clock is not trusted. `by_clock`: this refusal could fall at another time.
-    `detail` is for logs and `explain`, in English.
+    `detail` is for logs and `explain`, in English. `blinded`: all that is recorded of a text of no known format.
     """
 
     format: str | None
@@ -82,6 +82,12 @@ class Presented:
     reason: str
     detail: str = ""
     by_clock: bool = False
+    blinded: str = ""
+
+    @property
+    def shown(self) -> str | None:
+        """What a record says was shown: the format's name, or the blinded text; never the text itself."""
+        return self.format or self.blinded or None
 
     @property
     def valid(self) -> bool:

@@ -8,7 +8,7 @@ from checkpoint.records import VerdictName
 
 Step = Literal[
     "pass", "temperature", "mask", "travel", "document", "vehicle", "quota", "watch",
-    "policy", "lane", "device", "way_out", "outcome", "override", "prompt",
+    "policy", "lane", "device", "records", "way_out", "outcome", "override", "note", "prompt",
 ]  # fmt: skip
 Call = Literal["", "guard", "health", "police", "administrator", "maintainer"]
 Barrier = Literal["open", "closed", ""]
@@ -180,6 +180,7 @@ _DEVICE: Final = _rows(
     ("camera_black", "摄像头无画面", "Camera shows black", "请查看镜头是否被遮挡", "See whether it is covered"),
     ("camera_frozen", "摄像头画面静止", "Camera picture frozen", *_REPAIR),
     ("vision_died", "识别程序重启", "The reader of codes restarted", "", ""),
+    ("lane_failed", "通道程序出错", "The lane's program failed", "请人工开门", "Open by hand"),
     ("board_gone", "控制板未连接", "Barrier board unplugged", "请人工开门", "Open by hand"),
     ("disk_full", "存储空间不足", "Disk full", *_REPAIR),
     ("disk_failing", "存储故障，无法记录", "Disk failing, nothing is recorded", *_REPAIR),
@@ -188,6 +189,39 @@ _DEVICE: Final = _rows(
     ("collector_absent", "汇集端无应答", "The collector does not answer", "记录保存在本机", "Records are kept here"),
     ("drift", "测温仪读数漂移", "Thermometer drifts", "请用标准源校验", "Check against a reference target"),
     ("level_off", "本通道体温基线异常", "The lane's usual reading is off", *_BY_HAND),
+)  # fmt: skip
+
+_KEEP_CARD: Final = ("请保留存储卡，联系维护人员", "Keep the card and call the technician")
+_RECORDS: Final = (
+    *_rows(
+        "records", None, "maintainer",
+        ("record_damaged", "记录损坏，已隔离", "A record is damaged and set aside", *_KEEP_CARD),
+        ("epoch_conflict", "记录与汇集端不一致", "Records differ from the collector's", *_KEEP_CARD),
+        ("acts_not_held", "部分人工操作未能保存", "Some acts by hand could not be kept",
+         "请查阅值班登记", "Look into the guard's book"),
+    ),
+    *_rows(
+        "records", None, "administrator",
+        ("fork", "记录出现分叉", "Records forked: a clone or a restored image",
+         "请查找克隆设备", "Look for a second device"),
+        ("conflict", "记录不一致", "The gate names another hash than the one stored",
+         "请查找克隆设备", "Look for a second device"),
+        ("rollback", "关口记录回退", "The gate no longer holds records stored here",
+         "请检查存储卡", "Look at its card"),
+        ("gap", "记录缺失", "Records are missing", "请查找备份", "Look for a backup or a copy of the card"),
+        ("orphan", "告警没有对应记录", "An alarm whose record never came", "请检查存储卡", "Look at its card"),
+    ),
+)  # fmt: skip
+
+_NOTE: Final = _rows(
+    "note", None, "",
+    ("document_installed", "下发文件已生效", "A document is in force", "", ""),
+    ("document_refused", "下发文件被拒收", "A document was refused", "", ""),
+    ("command_refused", "指令被拒收", "A command was refused", "", ""),
+    ("retained_command_refused", "滞留指令被拒收", "A retained command was refused", "", ""),
+    ("acknowledged", "值守人员已确认", "The guard has seen it", "", ""),
+    ("measured_by_hand", "人工测温", "Measured by hand", "", ""),
+    ("gate_restarted", "关口重启，结果不明", "The gate restarted, outcome unknown", "", ""),
 )  # fmt: skip
 
 _WAY_OUT: Final = _rows(
@@ -241,5 +275,6 @@ _PROMPT: Final = _rows(
 )  # fmt: skip
 
 ROWS: Final = (
-    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_POLICY, *_LANE, *_DEVICE, *_WAY_OUT, *_OUTCOME, *_OVERRIDE, *_PROMPT,
+    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_POLICY, *_LANE, *_DEVICE, *_RECORDS, *_WAY_OUT, *_OUTCOME, *_OVERRIDE,
+    *_NOTE, *_PROMPT,
 )  # fmt: skip

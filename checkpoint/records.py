@@ -230,8 +230,14 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(data: bytes) -> Header:
-    """Raises msgspec.DecodeError (or ValidationError, its child) when the bytes are no header of version 1."""
-    return _decode(_header_decoder, data)
+    """Raises msgspec.DecodeError (or ValidationError, its child) when the bytes are no header of version 1.
+
+    A header has one encoding: two byte strings with two heads must never mean the same record.
+    """
+    header: Header = _decode(_header_decoder, data)
+    if _encoder.encode(header) != data:
+        raise msgspec.DecodeError("header is not in its one encoding")
+    return header
 
 
 def encode_payload(payload: Payload) -> bytes:

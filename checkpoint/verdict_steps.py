@@ -137,9 +137,9 @@ def check_pass(case: Case) -> list[Finding]:
         doubt = _conditional("pass", "clock_untrusted", "clock_untrusted", case.state.clock_untrusted_for_s, case)
         return [doubt] if doubt.verdict else [doubt, *_old_lists(case)]
     if refusal == "key_unknown" and lists_are_stale(case):
-        return [Finding("pass", "failed", refusal, "escalate")]
+        return [Finding("pass", "failed", refusal, "escalate", presented.shown)]
     if refusal:
-        return [Finding("pass", "failed", refusal, by_default(refusal))]
+        return [Finding("pass", "failed", refusal, by_default(refusal), presented.shown)]
     return _old_lists(case) or [Finding("pass", "ok", "pass_valid")]
 
 

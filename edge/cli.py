@@ -77,12 +77,15 @@ def scan(files: tuple[Path, ...], as_json: bool) -> None:
     """Read QR codes out of photos with the whole cascade of decoders."""
     from edge.scan_command import scan_files
 
+    unread = []
     for found in scan_files(files):
         if as_json:
             _json_line(found)
         else:
-            texts = " | ".join(found["texts"]) or found["error"] or "no code"
-            click.echo(f"{found['file']}: {texts}")
+            click.echo(f"{found['file']}: {' | '.join(found['texts']) or ('-' if found['error'] else 'no code')}")
+        unread += [found["error"]] if found["error"] else []
+    if unread:
+        fail("\n".join(unread))
 
 
 @main.command()
@@ -92,18 +95,16 @@ def scan(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON line for each line of input.")
 def verify(trust: Path, root: str | None, at: str, as_json: bool) -> None:
     """Verify pass texts from standard input, one a line."""
-    from checkpoint.documents import DocumentError, read_trust_file
     from checkpoint.instants import instant_ms
-    from checkpoint.trust import TrustError
-    from edge.verify_command import bounded_lines, verify_lines
+    from edge.verify_command import InputError, bounded_lines, read_root, read_trust, verify_lines
 
     try:
         at_s = instant_ms(at, "--at") // 1000
-        file = read_trust_file(trust.read_bytes(), bytes.fromhex(root) if root else None)
-    except OSError as error:
-        fail(f"{trust}: {error.strerror}; give a readable trust file")
-    except (ValueError, DocumentError, TrustError) as error:
-        fail(f"{trust}: {error}")
+        file = read_trust(trust, read_root(root))
+    except (ValueError, InputError) as error:
+        fail(error)
+    if not file.signed:
+        click.echo(f"{trust}: its signature was not checked; give --root and a signed trust document", err=True)
     for answer in verify_lines(bounded_lines(sys.stdin.buffer), file.trust, at_s):
         if as_json:
             _json_line(answer)
@@ -114,17 +115,31 @@ def verify(trust: Path, root: str | None, at: str, as_json: bool) -> None:
 @main.command()
 @click.option("--model", required=True, help="gy614v3, gy9061x or lu90614.")
 @click.option("--port", required=True, help="Serial port, best by its stable name under /dev/serial/by-id.")
+@click.option("--mode", type=click.Choice(["body", "object"]), help="Only for modules that have the switch (lu90614).")
+@click.option("--baud", type=int, help="Do not search, it is this one.")
+@click.option("--capture", type=click.Path(path_type=Path), help="Append the received bytes to this file.")
 @click.option("--count", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--timeout", "timeout_s", default=10.0, show_default=True, type=click.FloatRange(0.1))
 @click.option("--json", "as_json", is_flag=True, help="One JSON line a reading.")
-def thermometer(model: str, port: str, count: int, timeout_s: float, as_json: bool) -> None:
+def thermometer(
+    model: str,
+    port: str,
+    mode: str | None,
+    baud: int | None,
+    capture: Path | None,
+    count: int,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
     """Read a thermometer. Exit code 3 if nothing came in time."""
     from drivers.errors import DriverError
     from edge.thermometer_command import read_json_lines
 
+    given = {"mode": mode, "baud": baud, "capture": None if capture is None else str(capture)}
+    options = {name: value for name, value in given.items() if value is not None}
     came = 0
     try:
-        for line in read_json_lines(model, port, count, timeout_s):
+        for line in read_json_lines(model, port, count, timeout_s, options):
             came += 1
             if as_json:
                 _json_line(line)

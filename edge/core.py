@@ -1,4 +1,4 @@
-"""The core thread: one inbox, every lane, the outbox. It takes facts in order and carries effects out in order.
+"""The core thread: one inbox, every lane, the recorder. It takes facts in order and carries effects out in order.
 
 Nothing here waits for a device or for the network. A record that can't be committed stops everything behind it. While
 the disk takes nothing, nothing opens by itself; what people do is held in memory and recorded afterwards.
@@ -16,27 +16,21 @@ from typing import Final
 
 import structlog
 
-from checkpoint.records import Egress, Fault, Kind, Note, OutcomeOf, Override, Payload, Verdict
+from checkpoint.records import Fault, Kind, Note, Payload
 from drivers.protocols import Pulse
 from edge import facts
 from edge.clock import Clock, Moment
 from edge.effects import ClearAlarm, Commit, Effect, OpenBarrier, RaiseAlarm
-from edge.faults import FaultBook, HeldFault, cleared_payload
-from edge.held import HeldAct
+from edge.faults import FaultBook
 from edge.lane import Lane
-from edge.outbox import Outbox, OutboxFailingError, OutboxFullError, Stored
+from edge.outbox import Outbox, Stored
+from edge.recorder import Recorder
 
 _log = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.05
 # Facts that arrive while the core is busy; readings and sightings beyond this are newer than they are useful.
 INBOX_SIZE: Final = 2000
-# What a guard does while nothing can be recorded is kept in memory, up to here.
-_MAX_HELD: Final = 200
-_RETRY_MS: Final = 2000
-# The part that faults of the disk name.
-_STORAGE: Final = "outbox"
-_DETAIL_CHARACTERS: Final = 200
 _COMPLETE_MS: Final = 500
 # One mistake may repeat twenty times a second: its trace goes to the log this often, and a lane that fails is told of
 # until it has worked this long.
@@ -102,28 +96,27 @@ class Ports:
 
 
 class Core:
-    """Owns lanes and outbox; `post` is the only way in from other threads."""
+    """Owns the lanes; `post` is the only way in from other threads."""
 
     def __init__(self, lanes: Mapping[str, Lane], outbox: Outbox, clock: Clock, book: FaultBook, ports: Ports) -> None:
         self.lanes = dict(lanes)
         self.book = book
-        self.recording = True
-        self._outbox = outbox
+        self.dropped = 0
+        self._recorder = Recorder(outbox, clock, book, ports.copy, ports.wake)
         self._clock = clock
         self._ports = ports
         self._inbox: queue.Queue[Item | None] = queue.Queue(INBOX_SIZE)
         # What the core says to itself: it must never wait for room that only it can make.
         self._own: deque[Item] = deque()
         self._thread_id = 0
-        self._held: list[HeldAct] = []
-        self._not_held = 0
-        # Passages without an outcome may be on disk that no lane is busy with any more.
-        self._unsettled = True
         self._failed_ms: dict[str, int] = {}
         self._logged_ms = -_LOG_AGAIN_MS
         self._completed_ms = 0
-        self._retry_ms = 0
-        self.dropped = 0
+
+    @property
+    def recording(self) -> bool:
+        """Whether the last record was committed. While not, nothing opens by itself."""
+        return self._recorder.recording
 
     def post(self, item: Item) -> None:
         """Hand a fact to the core. Readings and sightings may be dropped when it is far behind; nothing else is."""
@@ -140,6 +133,10 @@ class Core:
 
     def stop(self) -> None:
         self._inbox.put(None)
+
+    def record(self, kind: Kind, payload: Payload) -> None:
+        """Append a record that concerns no passage. For the core thread's own use, through `Run`."""
+        self._recorder.record(kind, payload)
 
     def run(self) -> None:
         """The core thread: until `stop`."""
@@ -168,8 +165,8 @@ class Core:
     def _begin(self) -> None:
         self._ports.turn(self._clock.now())
         for lane in self.lanes:
-            self._fault_over(FaultOver("core", lane))
-        self._settle()
+            self._recorder.fault_over("core", lane)
+        self._recorder.settle(self._under_way)
 
     def _guarded(self, act: Callable[..., None], *values: object) -> bool:
         """The last line of defence: a mistake in one passage must not stop the gate for everybody."""
@@ -187,53 +184,42 @@ class Core:
         """One fact for one lane. A lane that fails on it gives up its passage; the other lanes go on."""
         if lane not in self.lanes or self._guarded(self._tell_lane, lane, fact):
             return
-        self.lanes[lane].give_up()
-        self._unsettled = True
+        self._give_up(self.lanes[lane])
         self._failed_ms[lane] = self._clock.now().mono_ms
-        self._guarded(self._fault, FaultSeen("lane_failed", "core", lane, type(fact).__name__, 1))
+        self._guarded(self._recorder.fault, Fault(1, "lane_failed", "core", lane, type(fact).__name__, 1))
 
     def _tell_lane(self, name: str, fact: facts.Fact) -> None:
         self._carry_out(self.lanes[name], name, self.lanes[name].handle(fact, self._clock.now()))
 
     def _take(self, item: FaultSeen | FaultOver | Noted | Run) -> None:
         match item:
-            case FaultSeen():
-                self._fault(item)
-            case FaultOver():
-                self._fault_over(item)
+            case FaultSeen(name, device, lane, detail, priority):
+                self._recorder.fault(Fault(1, name, device, lane, detail, priority))
+            case FaultOver(device, lane, name):
+                self._recorder.fault_over(device, lane, name)
             case Noted(kind, code, detail):
                 self.record(kind, Note(1, code, detail))
             case Run(act):
                 act()
 
-    def record(self, kind: Kind, payload: Payload) -> None:
-        """Append a record that concerns no passage. For the core thread's own use, through `Run`."""
-        self._try_commit(Commit(kind, payload, None))
-
     def _tick(self, now: Moment) -> None:
         for lane in self.lanes:
             self._tell(lane, facts.Ticked())
-        self._guarded(self._look_after_lanes, now)
-        self._guarded(self._look_after_storage, now)
+        self._guarded(self._look_after, now)
 
-    def _look_after_lanes(self, now: Moment) -> None:
+    def _look_after(self, now: Moment) -> None:
         for lane, failed_ms in list(self._failed_ms.items()):
             if now.mono_ms - failed_ms >= _LANE_WELL_MS:
                 del self._failed_ms[lane]
-                self._fault_over(FaultOver("core", lane))
-
-    def _look_after_storage(self, now: Moment) -> None:
-        if now.mono_ms >= self._retry_ms:
-            self._retry_ms = now.mono_ms + _RETRY_MS
-            self._try_to_record_again()
-            self._look_at_reserve()
-        if not self.recording:
-            return
-        if self._unsettled:
-            self._settle()
-        if now.trusted and now.mono_ms - self._completed_ms >= _COMPLETE_MS:
+                self._recorder.fault_over("core", lane)
+        self._recorder.look_after(now, self._under_way)
+        if self.recording and now.trusted and now.mono_ms - self._completed_ms >= _COMPLETE_MS:
             self._completed_ms = now.mono_ms
-            self._ports.complete(now.at_ms, self._outbox.epoch, self._outbox.last)
+            self._ports.complete(now.at_ms, *self._recorder.place)
+
+    @property
+    def _under_way(self) -> frozenset[bytes]:
+        return frozenset(passage for lane in self.lanes.values() for passage in lane.under_way)
 
     # --- effects -------------------------------------------------------------------------------------------------
 
@@ -241,51 +227,19 @@ class Core:
         for effect in effects:
             match effect:
                 case Commit():
-                    if not self._commit_for(lane, effect):
+                    if not self._recorder.commit_or_hold(effect):
+                        self._give_up(lane)
                         return
                 case OpenBarrier(passage):
                     self._move(name, passage)
                 case RaiseAlarm(code, device, detail, priority):
-                    self._fault(FaultSeen(code, device, name, detail, priority))
+                    self._recorder.fault(Fault(1, code, device, name, detail, priority))
                 case ClearAlarm(code, device):
-                    self._fault_over(FaultOver(device, name, code))
+                    self._recorder.fault_over(device, name, code)
 
-    def _commit_for(self, lane: Lane, effect: Commit) -> bool:
-        """Whether what stands behind this record may happen."""
-        try:
-            self._commit(effect)
-            return True
-        except OutboxFailingError as error:
-            self._failing(error)
-            if isinstance(effect.payload, Override | Egress):
-                # A person decides and answers for it; the record follows as `reconstructed`.
-                self._hold(HeldAct(effect.payload, effect.passage, error, self._clock.now()))
-                return True
-            lane.give_up()
-            self._unsettled = True
-            return False
-
-    def _hold(self, act: HeldAct) -> None:
-        if len(self._held) < _MAX_HELD:
-            self._held.append(act)
-        else:
-            self._not_held += 1
-
-    def _try_commit(self, effect: Commit) -> Stored | None:
-        try:
-            return self._commit(effect)
-        except OutboxFailingError as error:
-            self._failing(error)
-            return None
-
-    def _commit(self, effect: Commit) -> Stored:
-        stored = self._outbox.append(effect.kind, effect.payload, self._clock.now(), effect.passage)
-        if effect.urgent:
-            self._ports.copy(stored)
-        self._ports.wake()
-        if not self.recording:
-            self._works_again()
-        return stored
+    def _give_up(self, lane: Lane) -> None:
+        lane.give_up()
+        self._recorder.unsettled = True
 
     def _move(self, lane: str, passage: bytes) -> None:
         def moved(future: Future[Pulse]) -> None:
@@ -296,98 +250,3 @@ class Core:
             self.post(LaneFact(lane, facts.BarrierMoved(passage, error is None, confirmed)))
 
         self._ports.move(lane).add_done_callback(moved)
-
-    # --- faults --------------------------------------------------------------------------------------------------
-
-    def _fault(self, seen: FaultSeen) -> None:
-        if (seen.name, seen.device, seen.lane) in self.book:
-            return
-        _log.warning("fault", name=seen.name, device=seen.device, lane=seen.lane, detail=seen.detail)
-        payload = Fault(1, seen.name, seen.device, seen.lane, seen.detail, seen.priority)
-        self._record_fault(HeldFault(payload, self._clock.now().at_ms))
-
-    def _record_fault(self, fault: HeldFault) -> None:
-        """Record a fault, or hold it until that is possible."""
-        stored = self._try_commit(Commit("fault", fault.payload, None, urgent=True)) if self.recording else None
-        if stored is None:
-            self.book.hold(fault)
-            return
-        self.book.opened(fault.payload, stored.epoch, stored.number, fault.since_ms)
-        if fault.over:
-            self._fault_over(FaultOver(fault.payload.device, fault.payload.lane, fault.payload.name))
-
-    def _fault_over(self, over: FaultOver) -> None:
-        self.book.held_over(over.device, over.lane, over.name)
-        for fault in self.book.named(over.device, over.lane):
-            if over.name and fault.name != over.name:
-                continue
-            if self._try_commit(Commit("cleared", cleared_payload(fault), None, urgent=True)) is not None:
-                self.book.cleared(fault)
-                _log.info("fault_over", name=fault.name, device=fault.device, lane=fault.lane)
-
-    # --- storage -------------------------------------------------------------------------------------------------
-
-    def _failing(self, error: OutboxFailingError) -> None:
-        if self.recording:
-            _log.error("not_recorded", error=str(error))
-        self.recording = False
-        name = "disk_full" if isinstance(error, OutboxFullError) else "disk_failing"
-        if (name, _STORAGE, "") not in self.book:
-            payload = Fault(1, name, _STORAGE, "", str(error)[:_DETAIL_CHARACTERS], 1)
-            self.book.hold(HeldFault(payload, self._clock.now().at_ms))
-
-    def _try_to_record_again(self) -> None:
-        try:
-            self._outbox.recover()
-        except OutboxFailingError as error:
-            self._failing(error)
-            return
-        if not self.recording:
-            self._works_again()
-
-    def _works_again(self) -> None:
-        """Everything that was held goes on record, oldest first; what fails again is held again."""
-        self.recording, self._unsettled = True, True
-        _log.info("recording_again")
-        held, self._held = self._held, []
-        for number, act in enumerate(held):
-            try:
-                self._outbox.append_reconstructed(act.note(), act.moment, act.error, act.passage)
-            except OutboxFailingError as error:
-                self._held = held[number:]
-                self._failing(error)
-                return
-        self._tell_what_did_not_fit()
-        self.book.held_over(_STORAGE, "")
-        for fault in self.book.take_held():
-            self._record_fault(fault)
-
-    def _tell_what_did_not_fit(self) -> None:
-        if self._not_held:
-            count, self._not_held = str(self._not_held), 0
-            self._try_commit(Commit("note", Note(1, "acts_not_held", {"count": count}), None))
-
-    def _look_at_reserve(self) -> None:
-        """Said while there is still time: without its reserve the gate works only as long as the last space lasts."""
-        if self.recording and not self._outbox.reserve_held:
-            self._fault(FaultSeen("disk_full", _STORAGE, "", "the reserve is in use; free space", 2))
-        elif self.recording:
-            self._fault_over(FaultOver(_STORAGE, "", "disk_full"))
-
-    def _settle(self) -> None:
-        """Passages that nobody is busy with any more and that have no outcome are closed as abandoned."""
-        try:
-            left = self._outbox.open_passages()
-        except OutboxFailingError as error:
-            self._failing(error)
-            return
-        self._unsettled = False
-        busy = {passage for lane in self.lanes.values() for passage in lane.under_way}
-        for passage in left:
-            if passage.passage not in busy:
-                self._try_commit(Commit("outcome", _abandoned(passage.verdict), passage.passage))
-
-
-def _abandoned(verdict: Verdict) -> OutcomeOf:
-    pass_id = verdict.pass_facts.pass_id if verdict.pass_facts else None
-    return OutcomeOf(1, verdict.where, "abandoned", verdict.pass_class, "gate_restarted", 0, pass_id)

@@ -43,7 +43,11 @@ def _build(path: Path) -> Gate:
     if problems := device_problems(file):
         raise ConfigError(path, problems)
     enrolment = load_enrolment(Path(file.gate.enrolment), file.gate.id)
-    Path(file.gate.data_dir).mkdir(parents=True, exist_ok=True)
+    try:
+        Path(file.gate.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"[gate] data_dir = {file.gate.data_dir!r}: {error.strerror}; name a folder that can be written"
+        raise ConfigError(path, [what]) from error
     return Gate(file, enrolment)
 
 

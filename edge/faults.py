@@ -51,6 +51,8 @@ class FaultBook:
         self._path = path
         self._open: dict[tuple[str, str, str], OpenFault] = {}
         self._held: list[HeldFault] = []
+        # Recorded faults that have ended while nothing could be recorded of it.
+        self._ended: dict[tuple[str, str, str], OpenFault] = {}
         for fault in _read(path):
             self._open[(fault.name, fault.device, fault.lane)] = fault
 
@@ -71,6 +73,17 @@ class FaultBook:
         key = (payload.name, payload.device, payload.lane)
         self._open[key] = OpenFault(*key, epoch, number, since_ms)
         self._save()
+
+    def ended(self, fault: OpenFault) -> None:
+        """A recorded fault is over, and that can't be recorded now. Should it begin again, that is another fault."""
+        key = (fault.name, fault.device, fault.lane)
+        self._ended[key] = self._open.pop(key)
+
+    def take_ended(self) -> tuple[OpenFault, ...]:
+        """All such faults, to be cleared now; what fails again comes back by `ended`."""
+        ended, self._ended = tuple(self._ended.values()), {}
+        self._open |= {(fault.name, fault.device, fault.lane): fault for fault in ended}
+        return ended
 
     def hold(self, fault: HeldFault) -> None:
         """Keep a fault that can't be recorded now; one that is over goes when there are too many."""
@@ -97,7 +110,7 @@ class FaultBook:
         # Not synced: after a power cut at the worst moment an alarm is told twice or cleared late, never lost.
         fresh = self._path.with_suffix(".new")
         try:
-            fresh.write_bytes(msgspec.msgpack.encode(tuple(self._open.values())))
+            fresh.write_bytes(msgspec.msgpack.encode((*self._open.values(), *self._ended.values())))
             os.replace(fresh, self._path)
         except OSError:
             # A disk that takes no file takes no record either; that is a fault with its own alarm.

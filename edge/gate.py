@@ -17,9 +17,10 @@ from checkpoint import cose
 from checkpoint.policy_schema import Policy
 from checkpoint.records import ClockSet, Note
 from edge import facts
+from edge.blind import Blind
 from edge.clock import Moment, SystemClock, read_boot_id
 from edge.clock_trust import ClockKeeper, kernel_synchronised
-from edge.core import Core, FaultOver, FaultSeen, LaneFact, Noted, Ports, Run
+from edge.core import Core, FaultSeen, LaneFact, Noted, Ports, Run
 from edge.downlink import (
     DocumentFact,
     DocumentRefused,
@@ -28,8 +29,9 @@ from edge.downlink import (
     TrustInstalled,
 )
 from edge.faults import FaultBook
-from edge.keys import load_key
+from edge.keys import load_key, load_or_make_secret
 from edge.lanes import build_lanes, save_levels
+from edge.link_watch import LinkWatch
 from edge.mqtt import LinkSettings
 from edge.outbox import Identity, Outbox, Stored
 from edge.outbox_reader import OutboxReader
@@ -47,7 +49,7 @@ from edge.uplink_runner import (
     UplinkRunner,
     subscriptions,
 )
-from edge.uplink_values import Conflict, Damaged, Keys, LinkDown, LinkUp, Settings, SignedTime
+from edge.uplink_values import Conflict, Damaged, Keys, Settings, SignedTime
 from firmware_config.schema import Enrolment, GateFile
 
 _log = structlog.get_logger(__name__)
@@ -80,8 +82,14 @@ class Gate:
         key = load_key(self._folder / "gate.key")
         identity = Identity(enrolment.gate, enrolment.grid, enrolment.tree_version)
         path = self._folder / "outbox.db"
-        self._outbox = Outbox.open(path, identity, self._clock, SOFTWARE, "start", file.outbox.reserve_mib)
-        lanes = build_lanes(file, enrolment, self._rulebook.world(None, now), self._folder)
+        self._outbox, failing = Outbox.open_or_failing(
+            path, identity, self._clock, SOFTWARE, "start", file.outbox.reserve_mib
+        )
+        if failing is not None:
+            _log.error("starts_without_recording", error=str(failing))
+        blind = Blind(load_or_make_secret(self._folder / "blind.key"))
+        lanes = build_lanes(file, enrolment, self._rulebook.world(None, now), self._folder, blind)
+        self._link_watch = LinkWatch(silent_s, now.mono_ms)
         self._uplink = self._build_uplink(key, boot_id, path, here)
         self._parts = build_parts(file, self._post)
         ports = Ports(self._parts.move, self._copy, self._uplink.complete, self._uplink.wake, self._every_turn)
@@ -97,8 +105,9 @@ class Gate:
 
     def start(self) -> int:
         """Everything runs on return; gives the screen's port."""
-        self._thread.start()
+        # First what can fail: an address that is taken.
         port = self._screen.start()
+        self._thread.start()
         self._uplink.start()
         self._parts.start()
         return port
@@ -152,10 +161,6 @@ class Gate:
             case Conflict(epoch, number) | Damaged(epoch, number):
                 name = "epoch_conflict" if isinstance(what, Conflict) else "record_damaged"
                 self._post(FaultSeen(name, "outbox", "", f"{epoch.hex()}/{number}", 2))
-            case LinkDown():
-                self._post(Run(lambda: self._link(up=False)))
-            case LinkUp():
-                self._post(Run(lambda: self._link(up=True)))
             case RetainedCommand():
                 self._post(Noted("note", "retained_command_refused", {}))
             case CommandArrived():
@@ -203,17 +208,14 @@ class Gate:
         if record is not None:
             self._core.record("clock", record)
 
-    def _link(self, *, up: bool) -> None:
-        if up:
-            self._post(FaultOver("uplink", ""))
-        else:
-            self._post(FaultSeen(self._uplink.word(self._clock.now()), "uplink", "", "no answer", 3))
-
     def _every_turn(self, now: Moment) -> None:
         """After each item and tick: the world that lanes see, and the snapshot that screens show."""
-        world = self._rulebook.world(self._uplink.age_s(now), now)
+        age_s = self._uplink.age_s(now)
+        world = self._rulebook.world(age_s, now)
         for lane in self._core.lanes.values():
             lane.enter(world)
+        for item in self._link_watch.items(self._uplink.word(now), age_s, now.mono_ms):
+            self._post(item)
         if world.policy is not self._told:
             self._told = world.policy
             self._uplink.version("policy", f"{world.policy.id} v{world.policy.version}")

@@ -6,13 +6,16 @@ import os
 from pathlib import Path
 from typing import Final
 
+import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from checkpoint.cose import public_bytes
-from edge.outbox_files import sync_folder
+from edge.blind import SECRET_BYTES
+from edge.outbox_files import sync_folder, write_whole
 
+_log = structlog.get_logger(__name__)
 _MAX_BYTES: Final = 4096
 _PRIVATE_BYTES: Final = 32
 
@@ -39,6 +42,25 @@ def create_key(path: Path) -> bytes:
         os.fsync(file.fileno())
     sync_folder(path.parent)
     return public_bytes(key)
+
+
+def load_or_make_secret(path: Path) -> bytes:
+    """The secret in `path`, made once (mode 0600). On a disk that takes nothing it holds for this run only."""
+    try:
+        kept = path.read_bytes()
+        if len(kept) == SECRET_BYTES:
+            return kept
+        _log.warning("secret_made_anew", path=str(path), why=f"{len(kept)} bytes, not {SECRET_BYTES}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        _log.warning("secret_made_anew", path=str(path), why=str(error))
+    secret = os.urandom(SECRET_BYTES)
+    try:
+        write_whole(path, secret)
+    except OSError as error:
+        _log.warning("secret_not_kept", path=str(path), why=str(error))
+    return secret
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:

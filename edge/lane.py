@@ -159,6 +159,8 @@ class Lane:
         )
         if presented.valid and presented.pass_ and not in_scope(presented.pass_, self.settings.here):
             return replace(presented, reason="out_of_scope")
+        if presented.format is None:
+            return replace(presented, blinded=self.settings.blind(payload))
         return presented
 
     def _denied_lately(self, now_ms: int) -> bool:
@@ -251,7 +253,7 @@ class Lane:
         holder = self.shown.holder if self.shown and self.shown.passage == opening.passage else None
         self._outcome(opening.passage, ended, holder, opening.crossings)
         if ended.reason == "barrier_not_moved" and self.shown:
-            self.shown.decision = replace(self.shown.decision, verdict="escalate", reason="board_gone")
+            self.shown.decision = replace(self.shown.decision, verdict="escalate", reason="barrier_not_moved")
         self.opening, self.attempt, self._spent, self.assisted = None, None, False, False
         self.presence.restart(now.mono_ms)
 

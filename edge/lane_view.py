@@ -20,16 +20,18 @@ _TICK_OF: Final[dict[str, TickState]] = {
 }
 
 
-def view(lane: Lane) -> LaneView:
-    """The lane as it stands now."""
+def view(lane: Lane, recording: bool) -> LaneView:
+    """The lane as it stands now. While nothing can be recorded it opens for nobody by itself, and says so."""
     attempt, shown = lane.attempt, lane.shown
+    if not recording:
+        return _base(lane, "fault", "not_recorded", _help_prompt(lane), _asked(lane))
     if shown is not None and (attempt is None or attempt.presented is None):
         return _verdict_view(lane, shown)
     if lane.down and attempt is None:
         reason = next(iter(lane.down.values()))[0]
-        return _base(lane, "fault", reason, "prompt_wait_guard", ())
+        return _base(lane, "fault", reason, _help_prompt(lane), _asked(lane))
     if attempt is None:
-        return _base(lane, "wait", "", "prompt_scan", ())
+        return _base(lane, "wait", "", "prompt_scan", _asked(lane))
     return _attempt_view(lane, attempt)
 
 
@@ -39,7 +41,7 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
         note
         for note, holds in (
             ("assisted", lane.assisted),
-            ("weak_binding", lane.presence.weak),
+            ("binding_weak", lane.presence.weak),
             ("tailgating", lane.opening is not None and lane.opening.tailgated),
         )
         if holds
@@ -85,6 +87,7 @@ def _attempt_view(lane: Lane, attempt: Attempt) -> LaneView:
     last, holder = attempt.taking.last, attempt.holder
     return _with(
         base,
+        body_site=attempt.taking.prompt_site if last else "",
         object_c=last.object_c if last else None,
         ambient_c=last.ambient_c if last else None,
         pass_class=holder.pass_class if holder else "",
@@ -92,6 +95,16 @@ def _attempt_view(lane: Lane, attempt: Attempt) -> LaneView:
         party_size=holder.party_size if holder else 1,
         party_passed=len(people),
     )
+
+
+def _asked(lane: Lane) -> tuple[Tick, ...]:
+    """What will be asked of whoever comes next, as far as that is known before the pass is."""
+    rule = rule_of(None, lane.settings, lane.world)
+    return tuple(Tick(check, "off" if rule.mode_of(check) == "off" else "waiting") for check in rule.checks)
+
+
+def _help_prompt(lane: Lane) -> str:
+    return "prompt_call" if lane.world.attendance == "none" else "prompt_wait_guard"
 
 
 def _ticks(results: tuple[CheckResult, ...]) -> tuple[Tick, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,17 +22,21 @@ def new_passage(_at_ms: int) -> bytes:
     return uuid_utils.uuid7().bytes
 
 
-def build_lanes(file: GateFile, enrolment: Enrolment, world: World, folder: Path) -> dict[str, Lane]:
+def build_lanes(
+    file: GateFile, enrolment: Enrolment, world: World, folder: Path, blind: Callable[[bytes], str]
+) -> dict[str, Lane]:
     grids = tuple(reversed(enrolment.grid_path.split("/")))
     lanes = {}
     for table in file.lanes:
         state = _read_level(folder / f"level-{table.name}.msgpack")
         level = LaneLevel(world.policy.temperature, state)
-        lanes[table.name] = Lane(_settings(file, table, enrolment.site, grids), world, new_passage, level)
+        lanes[table.name] = Lane(_settings(file, table, enrolment.site, grids, blind), world, new_passage, level)
     return lanes
 
 
-def _settings(file: GateFile, table: LaneTable, site: str, grids: tuple[str, ...]) -> LaneSettings:
+def _settings(
+    file: GateFile, table: LaneTable, site: str, grids: tuple[str, ...], blind: Callable[[bytes], str]
+) -> LaneSettings:
     return LaneSettings(
         where=Where(site, table.name, table.direction, table.kind),
         site=site,
@@ -45,6 +49,7 @@ def _settings(file: GateFile, table: LaneTable, site: str, grids: tuple[str, ...
         has_barrier=table.barrier is not None,
         has_thermometer=table.thermometer is not None,
         pulse_ms=round(table.barrier.pulse_s * 1000) if table.barrier else 0,
+        blind=blind,
     )
 
 

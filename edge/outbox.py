@@ -51,6 +51,9 @@ _REFILL_EVERY: Final = 256
 # Below this much free space any error is taken for a full disk: SQLite does not always say so.
 _FULL_BYTES: Final = 256 * 1024
 
+# Records that a passage may begin with; each has an outcome after it, if need be one that the next start writes.
+_BEGIN_PASSAGE: Final = ("verdict", "override", "egress")
+
 _migrations = sqlite_utils.Migrations("outbox")
 
 
@@ -186,7 +189,7 @@ class Outbox:
             self._reopen("recovered after an error")
 
     def open_passages(self) -> tuple[OpenPassage, ...]:
-        """Passages with a verdict and no outcome, oldest first. At start these are to be closed as `abandoned`."""
+        """Passages that began and have no outcome, oldest first. At start these are to be closed as `abandoned`."""
         self.recover()
         rows = self._open_connection().execute(sql.OPEN_PASSAGES).fetchall()
         return tuple(open_passage(*row) for row in rows)
@@ -227,10 +230,10 @@ class Outbox:
     def _commit(self, row: _Row) -> None:
         connection, header = self._open_connection(), row.stored.header
         values = (self._epoch_id, header.number, row.raw, row.sealed.salt, row.sealed.payload)
-        if header.passage is not None and header.kind in ("verdict", "outcome"):
+        if header.passage is not None and header.kind in (*_BEGIN_PASSAGE, "outcome"):
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(sql.ADD_RECORD, values)
-            if header.kind == "verdict":
+            if header.kind in _BEGIN_PASSAGE:
                 connection.execute(sql.OPEN_PASSAGE, (header.passage, self._epoch_id, header.number))
             else:
                 connection.execute(sql.CLOSE_PASSAGE, (header.passage,))

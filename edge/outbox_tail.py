@@ -56,7 +56,8 @@ def is_torn(error: Exception) -> bool:
 
 
 def open_passage(passage: bytes, epoch: bytes, number: int, raw: bytes, payload: bytes) -> OpenPassage:
-    verdict = records.decode_payload("verdict", payload)
-    if not isinstance(verdict, records.Verdict):
-        raise OutboxError(f"verdict {epoch.hex()}/{number} was written by a newer version of this program")
-    return OpenPassage(passage, epoch, number, records.decode_header(raw), verdict)
+    header = records.decode_header(raw)
+    began = records.decode_payload(header.kind, payload)
+    if not isinstance(began, records.Verdict | records.Override | records.Egress):
+        raise OutboxError(f"{header.kind} {epoch.hex()}/{number} was written by a newer version of this program")
+    return OpenPassage(passage, epoch, number, header, began)

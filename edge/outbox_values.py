@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checkpoint.records import Header, Verdict
+from checkpoint.records import Egress, Header, Override, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class OpenPassage:
-    """A passage with a verdict and no outcome: its verdict record."""
+    """A passage without an outcome: the record that began it."""
 
     passage: bytes
     epoch: bytes
     number: int
     header: Header
-    verdict: Verdict
+    payload: Verdict | Override | Egress
 
 
 class OutboxError(Exception):

@@ -110,7 +110,8 @@ class ThermometerEar:
     def __init__(self, lane: str, post: Post) -> None:
         self._lane = lane
         self._post = post
-        self._fault = ""
+        # None: not known yet; an earlier run of the gate may have left a fault open.
+        self._fault: str | None = None
 
     def reading(self, reading: Reading) -> None:
         """One frame. A stuck device or one out of its range measures nobody; its frames go no further."""
@@ -127,13 +128,14 @@ class ThermometerEar:
     def down(self, code: str, detail: str) -> None:
         if self._fault == code:
             return
-        self.up()
+        if self._fault:
+            self.up()
         self._fault = code
         self._post(LaneFact(self._lane, facts.PartDown("thermometer", code)))
         self._post(FaultSeen(code, "thermometer", self._lane, detail, 2))
 
     def up(self) -> None:
-        if self._fault:
+        if self._fault != "":
             self._post(LaneFact(self._lane, facts.PartUp("thermometer")))
             self._post(FaultOver("thermometer", self._lane))
             self._fault = ""

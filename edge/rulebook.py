@@ -37,6 +37,8 @@ class Rulebook:
         self._everyday = everyday_policy()
         self._trust = TrustList(())
         self._untrusted_since_ms: int | None = None
+        # What was in force when the clock could last be believed.
+        self._last: Policy | None = None
 
     def take(self, fact: PolicyInstalled | TrustInstalled) -> None:
         """Put an installed document in force. Trust lists of all scopes count together."""
@@ -52,9 +54,15 @@ class Rulebook:
         self._confirmed_at_ms = now.at_ms
 
     def policy(self, now: Moment) -> Policy:
-        """The narrowest policy whose time it is, else the everyday one."""
-        narrowest = (self._policies[scope] for scope in self._here if scope in self._policies)
-        return in_force(narrowest, now.at_ms / 1000) or self._everyday
+        """The narrowest policy whose time it is, else the everyday one.
+
+        By a clock that can't be believed no policy begins or ends: the last one stays, else the narrowest there is.
+        """
+        narrowest = [self._policies[scope] for scope in self._here if scope in self._policies]
+        if now.trusted:
+            self._last = in_force(narrowest, now.at_ms / 1000) or self._everyday
+            return self._last
+        return self._last or next(iter(narrowest), self._everyday)
 
     def world(self, link_age_s: float | None, now: Moment) -> World:
         """Everything that lanes need to know beside their own facts."""

@@ -44,7 +44,7 @@ def snapshot_of(
         name_en=file.gate.name_en,
         grid_path=enrolment.grid_path,
         attendance=file.gate.attendance,
-        lanes=tuple(view(lane) for lane in lanes.values()),
+        lanes=tuple(view(lane, recording) for lane in lanes.values()),
         faults=tuple(FaultView(fault.name, fault.device, fault.since_ms) for fault in book.open),
         link_age_s=link.age_s,
         link_word=link.word,

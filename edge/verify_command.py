@@ -4,15 +4,55 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from checkpoint.documents import DocumentError, TrustFile, read_trust_file
 from checkpoint.formats import MAX_CHARACTERS, read_pass
 from checkpoint.instants import instant_ms
 from checkpoint.passes import Pass, Presented
-from checkpoint.trust import TrustList
+from checkpoint.trust import TrustError, TrustList
 
 # A JSON line may write each character of the longest text as a \uXXXX escape.
 _MAX_LINE_BYTES: Final = 6 * MAX_CHARACTERS + 256
+
+_KEY_BYTES: Final = 32
+# A trust list of a thousand issuers has about 200 kB.
+_MAX_TRUST_BYTES: Final = 4 * 1024 * 1024
+
+
+class InputError(ValueError):
+    """What the command was given can't be used; the message names it and the remedy."""
+
+
+def read_root(text: str | None) -> bytes | None:
+    """The root public key of `--root`. Raises InputError."""
+    if text is None:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise InputError(
+            f"--root {text[:80]!r}: must be {2 * _KEY_BYTES} hex digits, as `guankou-central keys` shows them"
+        )
+    return key
+
+
+def read_trust(path: Path, root: bytes | None) -> TrustFile:
+    """The trust list in `path`. Raises InputError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_TRUST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give a readable trust file") from None
+    if len(data) > _MAX_TRUST_BYTES:
+        raise InputError(f"{path}: larger than {_MAX_TRUST_BYTES} bytes; is it a trust file?")
+    try:
+        return read_trust_file(data, root)
+    except (ValueError, DocumentError, TrustError) as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def bounded_lines(stream: BinaryIO) -> Iterator[bytes]:

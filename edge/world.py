@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from checkpoint.policy_schema import Attendance, Policy
@@ -11,7 +12,10 @@ from checkpoint.trust import TrustList
 
 @dataclass(frozen=True, slots=True)
 class LaneSettings:
-    """One lane as configured. `here` lists site and grids, narrowest first; `grids` the grids alone."""
+    """One lane as configured. `here` lists site and grids, narrowest first; `grids` the grids alone.
+
+    `blind` gives what may be recorded of a code that is no pass.
+    """
 
     where: Where
     site: str
@@ -24,6 +28,7 @@ class LaneSettings:
     has_barrier: bool
     has_thermometer: bool
     pulse_ms: int
+    blind: Callable[[bytes], str]
 
 
 @dataclass(frozen=True, slots=True)

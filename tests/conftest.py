@@ -8,6 +8,12 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a red test means a changed program; GUANKOU_RANDOM=1 looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None)
+settings.load_profile("random" if os.environ.get("GUANKOU_RANDOM") else "steady")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 import cv2
 
 from drivers.emulators.camera_card import Effects, Held
-from drivers.emulators.camera_control import ControlSocket, Scenario
+from drivers.emulators.camera_control import Command, ControlSocket
 from drivers.emulators.camera_scene import Scene
+from drivers.emulators.scenario import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -215,15 +216,15 @@ def run_foreground(options: Mapping[str, Any], on_ready: Callable[[str], None]) 
         signal.signal(number, lambda *_: stop.set())
     own = dict(options)
     control, scenario = own.pop("control", None), own.pop("scenario", None)
-    script = Scenario(Path(scenario)) if scenario else None
+    script = Script(Path(scenario), "camera", Command) if scenario else None
     with CameraEmulator(**own) as camera, contextlib.ExitStack() as stack:
         commands = ControlSocket(Path(control)) if control else None
         if commands is not None:
             stack.callback(commands.close)
         on_ready(camera.url)
         while not stop.is_set():
-            if script is not None:
-                script.play(camera, time.monotonic())
+            for command in script.due(time.monotonic()) if script else ():
+                command.apply(camera)
             if commands is None:
                 stop.wait(0.1)
             else:

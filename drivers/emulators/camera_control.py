@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 
 from drivers.emulators.camera_card import Effects, Held, Kind
-from drivers.emulators.scenario import Timeline, steps_for
-from drivers.errors import OptionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,21 +76,3 @@ class ControlSocket:
         """Remove the socket."""
         self._socket.close()
         self._path.unlink(missing_ok=True)
-
-
-class Scenario:
-    """The camera's part of a scenario file. Raises OptionError when a line is no command."""
-
-    def __init__(self, path: Path) -> None:
-        steps = steps_for(path, "camera")
-        for step in steps:
-            try:
-                msgspec.json.decode(step.change, type=Command)
-            except msgspec.DecodeError as error:
-                raise OptionError(f"emulated camera: {path} line {step.line}: {error}") from error
-        self._timeline = Timeline(steps)
-
-    def play(self, camera: CameraEmulator, now_s: float) -> None:
-        """Carry out what has become due; the first call starts the clock."""
-        for change in self._timeline.due(now_s):
-            msgspec.json.decode(change, type=Command).apply(camera)

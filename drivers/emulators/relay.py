@@ -16,8 +16,9 @@ from typing import Final, Literal, Self
 
 from drivers.emulators.pty_line import PtyLine, Split
 from drivers.emulators.relay_board import RelayBoard, WireLog
-from drivers.emulators.relay_control import Command, ControlSocket, Scenario
+from drivers.emulators.relay_control import Command, ControlSocket
 from drivers.emulators.relay_wires import Fault, FaultPlan, LcusWire, ModbusWire, Wire
+from drivers.emulators.scenario import Script
 
 Variant = Literal["modbus", "lcus"]
 # The longest time for which a due relay, a scenario line or a call of another thread may wait.
@@ -57,7 +58,7 @@ class RelayEmulator:
         self._line = PtyLine(link, baud, split, random.Random(seed))
         self._byte_s = _BITS_PER_BYTE / baud
         self._control = ControlSocket(control) if control else None
-        self._scenario = Scenario(scenario) if scenario else None
+        self._script = Script(scenario, "relay", Command) if scenario else None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay-emulator", daemon=True)
@@ -118,7 +119,7 @@ class RelayEmulator:
     def _cycle(self, now_s: float) -> None:
         self._board.tick(now_s)
         commands = self._control.take() if self._control else []
-        commands += self._scenario.due(now_s) if self._scenario else []
+        commands += self._script.due(now_s) if self._script else []
         for command in commands:
             self._obey(command)
         arrived = self._line.read()

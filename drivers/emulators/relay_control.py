@@ -1,4 +1,4 @@
-"""How an emulated relay board is told what to do: a datagram socket and a scenario file, the same words in both."""
+"""How an emulated relay board is told what to do, by a datagram socket or a scenario file, in the same words."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Annotated, Final
 import msgspec
 
 from drivers.emulators.relay_wires import Fault
-from drivers.emulators.scenario import Timeline, steps_for
-from drivers.errors import OptionError
 
 _MAX_DATAGRAM: Final = 4096
 
@@ -48,20 +46,3 @@ class ControlSocket:
     def close(self) -> None:
         self._socket.close()
         self._path.unlink(missing_ok=True)
-
-
-class Scenario:
-    """The relay board's part of a scenario file. Raises OptionError when a line is no command."""
-
-    def __init__(self, path: Path) -> None:
-        steps = steps_for(path, "relay")
-        for step in steps:
-            try:
-                msgspec.json.decode(step.change, type=Command)
-            except msgspec.DecodeError as error:
-                raise OptionError(f"emulated relay board: {path} line {step.line}: {error}") from error
-        self._timeline = Timeline(steps)
-
-    def due(self, now_s: float) -> list[Command]:
-        """What has become due since it was last asked; the first question starts the clock."""
-        return [msgspec.json.decode(change, type=Command) for change in self._timeline.due(now_s)]

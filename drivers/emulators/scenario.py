@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Generic, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -19,6 +19,7 @@ from drivers.errors import OptionError
 
 Device = Literal["camera", "thermometer", "relay"]
 _DEVICES = get_args(Device)
+_Change = TypeVar("_Change")
 
 
 class _When(msgspec.Struct, frozen=True):
@@ -38,20 +39,30 @@ class Step(msgspec.Struct, frozen=True):
     line: int
 
 
-class Timeline:
-    """The steps of one device, handed out when they are due; the first question starts the clock."""
+class Script(Generic[_Change]):
+    """One device's part of a scenario file, handed out when it is due; the first question starts the clock.
 
-    def __init__(self, steps: list[Step]) -> None:
-        self._waiting = deque(steps)
+    Raises OptionError, at once, for a change that is not of `form`.
+    """
+
+    def __init__(self, path: Path, device: Device, form: type[_Change]) -> None:
+        self._waiting = deque((step.at_s, _decoded(path, step, form)) for step in steps_for(path, device))
         self._start_s: float | None = None
 
-    def due(self, now_s: float) -> list[bytes]:
+    def due(self, now_s: float) -> list[_Change]:
         """What has become due since it was last asked."""
         self._start_s = now_s if self._start_s is None else self._start_s
         found = []
-        while self._waiting and self._waiting[0].at_s <= now_s - self._start_s:
-            found.append(self._waiting.popleft().change)
+        while self._waiting and self._waiting[0][0] <= now_s - self._start_s:
+            found.append(self._waiting.popleft()[1])
         return found
+
+
+def _decoded(path: Path, step: Step, form: type[_Change]) -> _Change:
+    try:
+        return msgspec.json.decode(step.change, type=form)
+    except msgspec.DecodeError as error:
+        raise OptionError(f"scenario {path} line {step.line}: {error}") from error
 
 
 def steps_for(path: Path, device: Device) -> list[Step]:

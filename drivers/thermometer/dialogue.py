@@ -26,7 +26,13 @@ class Dialogue:
         self._patience_s = self._model.answer_s
         self._asked_at_s: float | None = None
         self._asked_again = False
+        self._missed = 0
         self.next_ask_at_s = now_s + self._model.listen_s
+
+    @property
+    def unanswered(self) -> int:
+        """Questions since the last good frame, the newest included."""
+        return self._missed + (self._asked_at_s is not None)
 
     def question(self, now_s: float) -> bytes | None:
         """What to send now, if it is time. A question left without answer gives its turn to the next."""
@@ -35,6 +41,7 @@ class Dialogue:
         if self._asked_at_s is not None:
             self._asked_again = True
             self._turn += 1
+            self._missed += 1
             self._patience_s = min(self._patience_s * _PATIENCE_GROWTH, _LONGEST_PATIENCE_S)
         self._asked_at_s = now_s
         self.next_ask_at_s = now_s + self._patience_s
@@ -42,6 +49,7 @@ class Dialogue:
 
     def answered(self, now_s: float) -> None:
         """A good frame came. One that nobody asked for means a stream: then be quiet as long as it flows."""
+        self._missed = 0
         if self._asked_at_s is None:
             self.next_ask_at_s = now_s + self._quiet_s
             return

@@ -12,6 +12,7 @@ from drivers.serial_port import SerialPort
 from drivers.thermometer.baud_probe import BaudProbe
 from drivers.thermometer.capture import Capture
 from drivers.thermometer.dialogue import Dialogue
+from drivers.thermometer.mode_habit import ModeHabit
 from drivers.thermometer.models import Model
 from drivers.thermometer.options import ThermometerOptions, asked_mode
 from drivers.thermometer.quality import QualityJudge
@@ -57,6 +58,7 @@ class SerialThermometer:
         self._ready: deque[Reading] = deque()
         self._heard_at_s = self._good_at_s = self._read_ended_at_s = now_s
         self._mode_at_s = now_s
+        self._habit = ModeHabit()
         self._begun = False
         self._port = SerialPort(options.port, self._probe.baud, f"thermometer {model.name}")
         self._capture = self._open_capture(options.capture)
@@ -134,13 +136,20 @@ class SerialThermometer:
             self._begun = True
             self._send_mode(now_s)
             self._dialogue.restart(now_s)
-        question = self._dialogue.question(now_s) if now_s >= self._ask_at_s() else None
+        if now_s < self._ask_at_s():
+            return
+        if self._mode is not None and self._habit.wants_mode(now_s, self._dialogue.unanswered):
+            self._send_mode(now_s)
+            self._dialogue.restart(now_s)
+            return
+        question = self._dialogue.question(now_s)
         if question is not None:
             self._port.write(question)
 
     def _send_mode(self, now_s: float) -> None:
         self._mode_at_s = now_s
         if self._mode is not None:
+            self._habit.told(now_s)
             self._port.write(self.model.mode_commands[self._mode])
 
     def _hear(self, data: bytes) -> None:
@@ -160,6 +169,7 @@ class SerialThermometer:
         self._good_at_s = at_s
         self._probe.found()
         self._dialogue.answered(at_s)
+        self._habit.answered()
         marks = self._judge.marks(frame, at_s)
         if "mode_mismatch" in marks and at_s - self._mode_at_s >= _MODE_AGAIN_S:
             self._send_mode(at_s)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.emulators.scenario import Timeline, steps_for
+from drivers.emulators.scenario import Script, steps_for
 from drivers.errors import OptionError
 
 LINES = """
@@ -33,11 +33,11 @@ def test_a_line_that_names_no_device_is_the_thermometers(file: Path) -> None:
 
 
 def test_steps_come_when_they_are_due_and_only_once(file: Path) -> None:
-    timeline = Timeline(steps_for(file, "thermometer"))
-    assert timeline.due(100.0) == []
-    assert timeline.due(100.6) == [b'{"object_c":33.0}']
-    assert timeline.due(103.0) == [b'{"object_c": 36.4}']
-    assert timeline.due(200.0) == []
+    script = Script(file, "thermometer", dict[str, float])
+    assert script.due(100.0) == []
+    assert script.due(100.6) == [{"object_c": 33.0}]
+    assert script.due(103.0) == [{"object_c": 36.4}]
+    assert script.due(200.0) == []
 
 
 @pytest.mark.parametrize("line", ["{}", "nonsense", '{"at_s": -1}', '{"at_s": 1, "relay": [1'])

@@ -16,6 +16,7 @@ from checkpoint.records import OutcomeOf, Verdict, Where
 from checkpoint.temperature import Measurement
 from checkpoint.trust import TrustEntry, TrustList
 from edge import facts
+from edge.blind import Blind
 from edge.clock import Moment
 from edge.effects import Commit, Effect, OpenBarrier, RaiseAlarm
 from edge.lane import Lane
@@ -106,6 +107,7 @@ class Bench:
             has_barrier=True,
             has_thermometer=True,
             pulse_ms=pulse_ms,
+            blind=Blind(bytes(32)),
         )
         parsed = parse_policy(policy)
         world = World(parsed, trust(), attendance, False, 10.0, 10.0, None)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from checkpoint.records import Note, OutcomeOf, Verdict, Where
+from checkpoint.records import Egress, Note, OutcomeOf, Override, Verdict, Where
 from edge.outbox import Identity, Outbox
 from tests.edge.gate_clock import HandClock
 
 IDENTITY = Identity("gate-7", "grid-3", 2)
 WHERE = Where("sunrise-garden", "in-1", "in", "person")
 ALLOW = Verdict(1, WHERE, "allow", "ok", "resident", (), None, (), "everyday", 1, "low", "guard", (), None, "")
+WAY_OUT = Egress(1, WHERE, "exit_button", 1)
+OPENED_BY_GUARD = Override(1, WHERE, "open", "delivery", "guard", "none")
 PASSED = OutcomeOf(1, WHERE, "passed", "resident", "", 1, None)
 
 

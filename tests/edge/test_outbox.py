@@ -18,7 +18,7 @@ from edge.outbox_files import move_aside
 from edge.outbox_reader import EpochState, OutboxReader
 from edge.outbox_values import DamagedRecordError
 from tests.edge.gate_clock import START_MS, HandClock
-from tests.edge.outbox_samples import ALLOW, IDENTITY, PASSED, note, open_outbox
+from tests.edge.outbox_samples import ALLOW, IDENTITY, OPENED_BY_GUARD, PASSED, WAY_OUT, note, open_outbox
 
 DAY_MS = 86_400_000
 MUCH = 1_000_000
@@ -111,8 +111,22 @@ def test_a_passage_without_an_outcome_is_found_at_the_next_opening(tmp_path: Pat
     again = open_outbox(tmp_path, clock)
     (passage,) = again.open_passages()
     assert (passage.passage, passage.epoch, passage.number) == (b"b" * 16, left_open.epoch, left_open.number)
-    assert passage.verdict == ALLOW
+    assert passage.payload == ALLOW
     again.append("outcome", PASSED, clock.now(), b"b" * 16)
+    assert again.open_passages() == ()
+    again.close("stopped")
+
+
+@pytest.mark.parametrize(("kind", "began"), [("egress", WAY_OUT), ("override", OPENED_BY_GUARD)])
+def test_a_way_out_and_a_guards_opening_without_an_outcome_are_found_too(
+    tmp_path: Path, clock: HandClock, kind: records.Kind, began: records.Payload
+) -> None:
+    outbox = open_outbox(tmp_path, clock)
+    outbox.append(kind, began, clock.now(), b"c" * 16)
+    outbox.close("stopped")
+    again = open_outbox(tmp_path, clock)
+    assert [(passage.passage, passage.payload) for passage in again.open_passages()] == [(b"c" * 16, began)]
+    again.append("outcome", PASSED, clock.now(), b"c" * 16)
     assert again.open_passages() == ()
     again.close("stopped")
 

@@ -38,7 +38,9 @@ def judge_side(side: Side) -> list[Finding]:
         ("I7", _unexplained(side), f"{len(side.pulses)} openings on the wire{_excuses(side)}"),
         ("I8", _without_outcome(side), _told(side)),
     )
-    return [Finding(f"{name} {side.gate}", not (wrong := list(found)), _some(wrong) or good) for name, found, good in made]
+    return [
+        Finding(f"{name} {side.gate}", not (wrong := list(found)), _some(wrong) or good) for name, found, good in made
+    ]
 
 
 def _lost(side: Side) -> Iterator[str]:

@@ -19,8 +19,8 @@ _ANSWER_S: Final = 10.0
 # A gate that was killed starts again within two seconds and then loads its libraries, beside all the others.
 _READY_S: Final = 40.0
 _MOST_TRIES: Final = 6
-# Longer than two polls of the inputs, so that the contact counts.
-_TAP_S: Final = 0.15
+# As long as somebody walking through breaks a beam; much longer than two polls of the inputs, so that it counts.
+_TAP_S: Final = 0.3
 _HEALTHY_C: Final = 36.3
 _HOUR_S: Final = 3600
 
@@ -62,11 +62,10 @@ class Entrance:
         self._issuer = issuer
         self._chance = chance
 
-    def next_person(self) -> Person:
+    def next_person(self, intent: Intent | None = None) -> Person:
         """Somebody comes and stays until their purpose is reached, or they lose patience for good."""
-        person = Person(self._gate, self._chance.choice(_MIX), self._chance.randbytes(8))
+        person = Person(self._gate, intent or self._chance.choice(_MIX), self._chance.randbytes(8))
         self.people.append(person)
-        code = self._code(person)
         while not person.done and len(person.tries) < _MOST_TRIES:
             wait(self._ready, _READY_S)
             attempt = Try(_now_ms())
@@ -74,16 +73,20 @@ class Entrance:
             if person.intent == "leaves":
                 self._leave(attempt)
             else:
-                self._enter(attempt, code)
+                self._enter(attempt, person)
             wait(lambda: self._dark() or self._ready(), _ANSWER_S)
             attempt.ended_ms = _now_ms()
         return person
 
-    def _enter(self, attempt: Try, code: bytes) -> None:
+    def appear(self, person: Person) -> None:
+        """Step in, show the pass, hold the forehead before the sensor."""
+        self._street.step_in()
+        self._street.hold(self._code(person))
+        self._street.forehead(self._chance.gauss(_HEALTHY_C, 0.08))
+
+    def _enter(self, attempt: Try, person: Person) -> None:
         street = self._street
-        street.step_in()
-        street.hold(code)
-        street.forehead(self._chance.gauss(_HEALTHY_C, 0.08))
+        self.appear(person)
         wait(lambda: self._answered(attempt), _ANSWER_S)
         street.lower()
         street.forehead(None)

@@ -218,6 +218,23 @@ class Town:
     def start_gate(self, gate: str) -> None:
         self._spawn(gate, [sys.executable, "-m", "edge", "run", str(self.gate_folder(gate) / "gate.toml")])
 
+    def clone_gate(self, gate: str, name: str) -> Street:
+        """A second machine with a copy of a stopped gate's disk, at an entrance of its own: `name` in other methods."""
+        source, folder = self.gate_folder(gate), self.gate_folder(name)
+        folder.mkdir()
+        shutil.copytree(source / "data", folder / "data")
+        shutil.copy(source / "enrolment.json", folder)
+        place = next(place for place in self.places if place.gate == gate)
+        old = self.streets[place.street]
+        street = Street(name, folder, place.model, len(self.streets) + 1, self._pace.fps, self._pace.glide_s)
+        street.start()
+        self.streets[name], self.gate_ports[name] = street, free_port()
+        text = (source / "gate.toml").read_text(encoding="utf-8")
+        text = text.replace(f"{source}/", f"{folder}/").replace(old.camera.url, street.camera.url)
+        text = text.replace(f"port = {self.gate_ports[gate]}\n", f"port = {self.gate_ports[name]}\n")
+        (folder / "gate.toml").write_text(text, encoding="utf-8")
+        return street
+
     def stop_broker(self) -> None:
         self.kill("broker")
 
@@ -237,6 +254,10 @@ class Town:
 
     def pid(self, name: str) -> int:
         return self._running[name].pid
+
+    def central(self, *words: str) -> str:
+        """One `guankou-central` command with the town's collector file. Raises SetupError with its words."""
+        return self._central(*words, "--config", str(self.collector_file))
 
     def close(self) -> None:
         """Ask every process to end, and end it if it does not; gates first, so that their last records get away."""

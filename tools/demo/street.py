@@ -24,9 +24,7 @@ PIN: Final = "2580"
 class Street:
     """Everything that a person at the gate can touch or see. No fact enters the gate by any other way."""
 
-    def __init__(
-        self, name: str, folder: Path, model: str, seed: int, fps: float = 15.0, glide_s: float = 0.6
-    ) -> None:
+    def __init__(self, name: str, folder: Path, model: str, seed: int, fps: float = 15.0, glide_s: float = 0.6) -> None:
         self.name = name
         self.wire_log = folder / "relay.jsonl"
         self.camera = CameraEmulator(fps=fps, seed=seed, glide_s=glide_s)
