@@ -46,7 +46,7 @@ def run(records: int = 3000, repeats: int = 3) -> dict[str, float]:
 
 def _once(records: int) -> dict[str, float]:
     with TemporaryDirectory() as folder:
-        bare_s = _bare_writes(Path(folder) / "bare", records // 10)
+        bare_s = statistics.median(durable_write_s(Path(folder) / "bare") for _ in range(records // 10))
         clock = SystemClock(bytes(16), lambda _at_ms, _mono_ms: True)
         outbox = Outbox.open(Path(folder) / "outbox.db", Identity("bench", "grid-1", 1), clock, "bench", "bench", 1)
         times_s = [_append(outbox, clock, number) for number in range(records)]
@@ -65,16 +65,13 @@ def _once(records: int) -> dict[str, float]:
     }
 
 
-def _bare_writes(path: Path, count: int) -> float:
-    """Median seconds of writing and syncing 4 KiB at the end of a file: the least that durable can cost here."""
-    times_s = []
-    with path.open("wb", buffering=0) as file:
-        for _ in range(count):
-            begun_s = time.perf_counter()
-            file.write(bytes(4096))
-            os.fdatasync(file.fileno())
-            times_s.append(time.perf_counter() - begun_s)
-    return statistics.median(times_s)
+def durable_write_s(path: Path) -> float:
+    """Seconds for 4 KiB at the end of a file, on the disk when it returns: the least that durable can cost here."""
+    with path.open("ab", buffering=0) as file:
+        begun_s = time.perf_counter()
+        file.write(bytes(4096))
+        os.fdatasync(file.fileno())
+        return time.perf_counter() - begun_s
 
 
 def _append(outbox: Outbox, clock: SystemClock, number: int) -> float:

@@ -30,3 +30,9 @@ def cpu_s(pid: int) -> float:
     """Processor time that a process has used, its threads included, in s (proc(5), fields 14 and 15 of stat)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def waited_s() -> float:
+    """Time since boot in which some process of this machine wanted a core and had none, in s (proc(5), pressure)."""
+    first = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+    return int(first.rpartition("=")[2]) / 1_000_000

@@ -29,7 +29,7 @@ from edge.recorder import Recorder
 _log = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.05
-# Facts that arrive while the core is busy; readings and sightings beyond this are newer than they are useful.
+# Facts that arrive while the core is busy. Readings and sightings get half of it: newer ones follow soon.
 INBOX_SIZE: Final = 2000
 _COMPLETE_MS: Final = 500
 # One mistake may repeat twenty times a second: its trace goes to the log this often, and a lane that fails is told of
@@ -119,17 +119,20 @@ class Core:
         return self._recorder.recording
 
     def post(self, item: Item) -> None:
-        """Hand a fact to the core. Readings and sightings may be dropped when it is far behind; nothing else is."""
+        """Hand a fact to the core; returns at once. Readings and sightings are dropped first when it is far behind."""
         if threading.get_ident() == self._thread_id:
             self._own.append(item)
             return
-        if isinstance(item, LaneFact) and isinstance(item.fact, facts.Measured | facts.CodesSeen):
-            try:
-                self._inbox.put_nowait(item)
-            except queue.Full:
-                self.dropped += 1
+        passing = isinstance(item, LaneFact) and isinstance(item.fact, facts.Measured | facts.CodesSeen)
+        if passing and self._inbox.qsize() >= INBOX_SIZE // 2:
+            self.dropped += 1
             return
-        self._inbox.put(item)
+        try:
+            # Never wait: the thread that frees the way out must not hang on a core that hangs.
+            self._inbox.put_nowait(item)
+        except queue.Full:
+            self.dropped += 1
+            _log.error("inbox_full", item=type(item).__name__)
 
     def stop(self) -> None:
         self._inbox.put(None)

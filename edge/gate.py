@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint import cose
 from checkpoint.policy_schema import Policy
+from checkpoint.reasons import OVERRIDES
 from checkpoint.records import ClockSet, Note
 from edge import facts
 from edge.blind import Blind
@@ -170,6 +171,8 @@ class Gate:
         """In the screen's thread; an empty answer means taken."""
         if act.lane not in self._core.lanes:
             return f"lane {act.lane!r} is unknown"
+        if act.act in ("admit", "open") and act.reason not in OVERRIDES:
+            return f"reason {act.reason!r} is none of {', '.join(OVERRIDES)}"
         if act.act == "assist":
             self._post(LaneFact(act.lane, facts.AssistPressed()))
         elif act.act == "acknowledge":

@@ -55,6 +55,8 @@ class RelayEmulator:
         # An LCUS board lives on the power of its plug; the Modbus boards have a supply of their own.
         self._falls_when_unplugged = variant == "lcus"
         self.link = link
+        # How often the gate has spoken to the board and been answered.
+        self.answered = 0
         self._line = PtyLine(link, baud, split, random.Random(seed))
         self._byte_s = _BITS_PER_BYTE / baud
         self._control = ControlSocket(control) if control else None
@@ -126,6 +128,7 @@ class RelayEmulator:
         # A pseudo-terminal brings everything at once; a real line takes its time, and the board acts after it.
         time.sleep(len(arrived) * self._byte_s)
         for answer in self._wire.feed(arrived, time.monotonic()):
+            self.answered += 1
             for piece, line_time_s in self._line.pieces(answer):
                 time.sleep(line_time_s)
                 self._line.write(piece)

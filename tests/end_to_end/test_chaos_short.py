@@ -17,5 +17,5 @@ def test_every_invariant_holds_when_everything_is_killed_twice(open_folder: Path
     findings = play(open_folder, Plan(passages=40, kills=2, gates=2, seed=4), told.append)
     assert [f"{finding.name}: {finding.detail}" for finding in findings if not finding.ok] == []
     assert "'broker': 2, 'collector': 2, 'gate-1': 2, 'gate-2': 2" in told[-1]
-    # Seven lines for each gate, and one for each of two grids and their four ancestors.
-    assert len(findings) == 7 * 2 + 6
+    # Seven lines for each gate, one for each of two grids and their four ancestors, and the audit.
+    assert len(findings) == 7 * 2 + 6 + 1

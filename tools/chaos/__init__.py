@@ -1,1 +1,1 @@
-"""Kill tests: people go through emulated gates while every part is killed, and a judge compares all sides from outside."""
+"""Kill tests: people go through gates while every part is killed, and a judge compares all sides from outside."""

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -57,22 +57,21 @@ def _main(folder: Path, plan: Plan) -> int:
     return 1 if failed else 0
 
 
-def play(folder: Path, plan: Plan, say: object = None) -> list[Finding]:
+def play(folder: Path, plan: Plan, say: Callable[[str], object]) -> list[Finding]:
     """Build a town in a folder, play the plan and judge it. Raises SetupError if the town does not come up."""
-    tell = say if callable(say) else lambda _text: None
     town = Town(folder, places(plan.gates), PACE)
     try:
         town.set_up()
         town.start()
         run, began_s = Run(town, plan), time.monotonic()
         over = threading.Event()
-        teller = threading.Thread(target=_tell, args=(run, over, tell), daemon=True)
+        teller = threading.Thread(target=_tell, args=(run, over, say), daemon=True)
         teller.start()
         run.play()
         over.set()
         teller.join()
         kills = Counter(kill.target for kill in run.kills)
-        tell(f"{run.passages} passages in {time.monotonic() - began_s:.0f} s; killed: {dict(sorted(kills.items()))}")
+        say(f"{run.passages} passages in {time.monotonic() - began_s:.0f} s; killed: {dict(sorted(kills.items()))}")
         return [*(Finding("heals", False, why) for why in run.broken), *_judged(town, run)]
     finally:
         town.close()
@@ -83,15 +82,22 @@ def _judged(town: Town, run: Run) -> list[Finding]:
     deadline_s = time.monotonic() + _SUMMARY_S
     while True:
         said = summaries(town.broker_port, "subscriber", password_of(town.folder / "broker"), wait_s=2)
-        findings = judge(sides_of(town, run), said)
+        findings = [*judge(sides_of(town, run), said), _audit(town)]
         if all(finding.ok for finding in findings) or time.monotonic() > deadline_s:
             return findings
 
 
-def _tell(run: Run, over: threading.Event, say: object) -> None:
+def _audit(town: Town) -> Finding:
+    """What the collector's own audit says, which checks every signature and counts everything again."""
+    try:
+        return Finding("I6 audit", True, town.central("audit").splitlines()[-1])
+    except SetupError as error:
+        return Finding("I6 audit", False, str(error))
+
+
+def _tell(run: Run, over: threading.Event, say: Callable[[str], object]) -> None:
     while not over.wait(_TELL_S):
-        if callable(say):
-            say(f"  {run.passages} passages, {len(run.kills)} kills")
+        say(f"  {run.passages} passages, {len(run.kills)} kills")
 
 
 def _say(text: str) -> None:

@@ -154,7 +154,7 @@ def _person(side: Side, person: Person, outcomes: list[OutcomeOf]) -> Iterator[s
     if person.intent == "leaves":
         return
     killed = any(side.killed_between(one.began_ms, one.ended_ms) for one in person.tries)
-    told = Counter(outcome.outcome for outcome in outcomes)
+    told: Counter[str] = Counter(outcome.outcome for outcome in outcomes)
     good = "turned_back" if person.intent == "expired" else "passed"
     if told[good] != 1 and not killed:
         yield f"{who} is recorded as {dict(told)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -18,6 +19,8 @@ _MIX: Final[tuple[Intent, ...]] = ("resident",) * 18 + ("expired", "leaves")
 _ANSWER_S: Final = 10.0
 # A gate that was killed starts again within two seconds and then loads its libraries, beside all the others.
 _READY_S: Final = 40.0
+# From the press of the exit button to the opening; a gate that is dead does not answer.
+_BUTTON_S: Final = 3.0
 _MOST_TRIES: Final = 6
 # As long as somebody walking through breaks a beam; much longer than two polls of the inputs, so that it counts.
 _TAP_S: Final = 0.3
@@ -64,7 +67,7 @@ class Entrance:
 
     def next_person(self, intent: Intent | None = None) -> Person:
         """Somebody comes and stays until their purpose is reached, or they lose patience for good."""
-        person = Person(self._gate, intent or self._chance.choice(_MIX), self._chance.randbytes(8))
+        person = Person(self._gate, intent if intent else self._chance.choice(_MIX), self._chance.randbytes(8))
         self.people.append(person)
         while not person.done and len(person.tries) < _MOST_TRIES:
             wait(self._ready, _READY_S)
@@ -96,8 +99,11 @@ class Entrance:
         street.step_away()
 
     def _leave(self, attempt: Try) -> None:
-        self._street.press(EXIT_BUTTON, _TAP_S)
-        if self._street.wait_open(1.0):
+        pressing = threading.Thread(target=self._street.press, args=(EXIT_BUTTON, _TAP_S))
+        pressing.start()
+        opened = self._street.wait_open(_BUTTON_S)
+        pressing.join()
+        if opened:
             attempt.answer, attempt.crossed = "open", True
             self._street.press(CROSSING, _TAP_S)
 

@@ -1,4 +1,4 @@
-"""One run of kill tests: a town of gates, people at each, killers beside them; then everything is healed and drained."""
+"""One run of kill tests: gates, people at each, killers beside them; then everything is healed and drained."""
 
 from __future__ import annotations
 
@@ -72,8 +72,10 @@ class Run:
             threading.Thread(target=self._keep_coming, args=(entrance,), name=gate)
             for gate, entrance in self.entrances.items()
         ]
-        for each in (*self._killers, *threads):
-            each.start()
+        for killer in self._killers:
+            killer.start()
+        for thread in threads:
+            thread.start()
         for thread in threads:
             thread.join()
         for killer in self._killers:

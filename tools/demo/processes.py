@@ -334,8 +334,8 @@ port = {self.screen_port}
         self.streets[place.street] = street
         public = json.loads(self._gate("keys", str(folder / "data" / "gate.key"), "--json"))["public_key"]
         self._central(
-            "gate", "enrol", "--config", str(self.collector_file), "--gate", place.gate, "--grid", place.grid, "--site", place.site,
-            "--public-key", public, "--out", str(folder / "enrolment.json"),
+            "gate", "enrol", "--config", str(self.collector_file), "--gate", place.gate, "--grid", place.grid,
+            "--site", place.site, "--public-key", public, "--out", str(folder / "enrolment.json"),
         )  # fmt: skip
         text = _GATE.format(
             gate=place.gate,
