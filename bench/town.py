@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,10 +30,13 @@ def quiet_town(*streets: str) -> Iterator[Town]:
 def cpu_s(pid: int) -> float:
     """Processor time that a process has used, its threads included, in s (proc(5), fields 14 and 15 of stat)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def waited_s() -> float:
-    """Time since boot in which some process of this machine wanted a core and had none, in s (proc(5), pressure)."""
-    first = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+    """Seconds since boot in which some process here had to wait for a core; 0 where the kernel does not say."""
+    account = Path("/proc/pressure/cpu")
+    if not account.exists():
+        return 0.0
+    first = account.read_text().splitlines()[0]
     return int(first.rpartition("=")[2]) / 1_000_000

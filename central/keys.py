@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +14,8 @@ from checkpoint import cose
 # Answers to gates; documents that go down; passes. The root key is for an offline place once it has signed.
 KeyName = Literal["collector", "root", "issuer"]
 KEY_NAMES: Final[tuple[KeyName, ...]] = ("collector", "root", "issuer")
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 class KeyFileError(ValueError):
@@ -37,12 +40,15 @@ def load_key(folder: Path, name: KeyName) -> Ed25519PrivateKey:
 
 
 def load_key_file(file: Path) -> Ed25519PrivateKey:
-    """Raises KeyFileError."""
+    """Raises KeyFileError, also when others may read the file."""
     try:
-        text = file.read_text(encoding="ascii").strip()
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
+        mode, data = file.stat().st_mode, file.read_bytes()
     except OSError as error:
         raise KeyFileError(f"{file}: can't be read ({error.strerror}); make keys with `guankou-central keys`") from None
+    if mode & _OTHERS:
+        raise KeyFileError(f"{file}: others can read this key; `chmod 600 {file}`, or replace it if it has leaked")
+    try:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(data.decode("ascii").strip()))
     except ValueError:
         raise KeyFileError(f"{file}: is not the hex of a 32 byte private key") from None
 

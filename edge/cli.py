@@ -204,8 +204,10 @@ def emulate_relay(link: Path, wire_log: Path, control: Path | None, scenario: Pa
 
 
 @emulate.command("camera")
-@click.option("--port", default=0, show_default=True, help="HTTP port on this machine; 0 takes a free one.")
-@click.option("--fps", default=15.0, show_default=True)
+@click.option(
+    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="HTTP port; 0 takes a free one."
+)
+@click.option("--fps", default=15.0, show_default=True, type=click.FloatRange(0.1, 120))
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket that says who holds what.")
 @click.option("--scenario", type=click.Path(path_type=Path), help=_SCENARIO)
 def emulate_camera(port: int, fps: float, control: Path | None, scenario: Path | None) -> None:

@@ -90,7 +90,7 @@ def lay_out(folder: Path) -> str:
     last = folder / f"photos-{LANES - 1}"
     parts = segno.make_sequence("https://example.org/in-two-parts-that-belong-together", symbol_count=2)
     parts[0].save(str(last / "80-part.png"), scale=6, border=4)
-    (last / "01-torn.png").write_bytes((folder / "photos-0" / "00-health.png").read_bytes()[:300])
+    (last / "01-torn.png").write_bytes((folder / "photos-0" / "00-health.png").read_bytes()[:60])
     (last / "02-text.png").write_text("no picture")
     return lanes
 

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from checkpoint.cose import public_bytes
-from edge.keys import KeyFileError, create_key, load_key
+from edge.blind import Blind
+from edge.keys import KeyFileError, create_key, load_key, load_or_make_secret
 
 
 def keep(path: Path, data: bytes, mode: int = 0o600) -> Path:
@@ -69,3 +70,26 @@ def test_what_is_no_ed25519_key_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_a_folder_that_does_not_exist_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match="name a file in a folder that can be written"):
         create_key(tmp_path / "none" / "gate.key")
+
+
+def test_the_secret_for_unknown_codes_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "blind.key"
+    secret = load_or_make_secret(path)
+    assert (len(secret), path.stat().st_mode & 0o777) == (32, 0o600)
+    assert load_or_make_secret(path) == secret
+
+
+def test_a_secret_that_is_cut_short_is_made_anew_and_one_that_cannot_be_kept_holds_for_this_run(tmp_path: Path) -> None:
+    path = keep(tmp_path / "blind.key", b"short")
+    assert len(load_or_make_secret(path)) == 32
+    assert path.stat().st_size == 32
+    (tmp_path / "file").touch()
+    assert len(load_or_make_secret(tmp_path / "file" / "blind.key")) == 32
+
+
+def test_a_blinded_code_is_known_again_at_its_own_gate_alone() -> None:
+    here, elsewhere = Blind(bytes(32)), Blind(b"\x01" * 32)
+    assert here(b"x") == here(b"x")
+    assert here(b"x") != elsewhere(b"x")
+    # RFC 2104 with SHA-256, computed with `openssl dgst -sha256 -mac HMAC -macopt hexkey:00...`.
+    assert here(b"https://example.org/menu") == "hmac:7061b67a24cf43b7"

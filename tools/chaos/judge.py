@@ -156,7 +156,7 @@ def _person(side: Side, person: Person, outcomes: list[OutcomeOf]) -> Iterator[s
     killed = any(side.killed_between(one.began_ms, one.ended_ms) for one in person.tries)
     told: Counter[str] = Counter(outcome.outcome for outcome in outcomes)
     good = "turned_back" if person.intent == "expired" else "passed"
-    if told[good] != 1 and not killed:
+    if told != {good: 1} and not killed:
         yield f"{who} is recorded as {dict(told)}"
     if killed and (told[good] > 1 or told[good] + told["abandoned"] == 0):
         yield f"{who}, whose gate was killed, is recorded as {dict(told)}"

@@ -39,7 +39,7 @@ class Office:
         claims = self._claims("resident", "garden", _DAY_S, 60, 1)
         signed = bytearray(b45decode(gk1.issue(claims, self._issuer).removeprefix(gk1.PREFIX)))
         signed[signed.index(claims.subject)] ^= 1
-        return gk1.PREFIX.encode() + b45encode(bytes(signed))
+        return gk1.PREFIX.encode() + bytes(b45encode(bytes(signed)))
 
     def _claims(self, pass_class: PassClass, site: str, valid_s: int, age_s: int, party: int) -> Claims:
         start_s = int(time.time()) - age_s
