@@ -71,6 +71,7 @@ class Entrance:
         self.people.append(person)
         while not person.done and len(person.tries) < _MOST_TRIES:
             wait(self._ready, _READY_S)
+            self._street.wait_polled()
             attempt = Try(_now_ms())
             person.tries.append(attempt)
             if person.intent == "leaves":

@@ -83,13 +83,17 @@ class Street:
 
     def press(self, terminal: int, for_s: float = _BEAM_S) -> None:
         """Close one contact of the board for a moment, and leave it open for as long."""
-        answered = self.relay.answered
         self.relay.set_input(terminal, True)
         time.sleep(for_s)
         # A person's step takes many polls of the inputs: it must not take fewer because this machine is loaded.
-        wait(lambda: self.relay.answered >= answered + _POLLS, _POLLS_S)
+        self.wait_polled()
         self.relay.set_input(terminal, False)
         time.sleep(for_s)
+
+    def wait_polled(self) -> None:
+        """Until the gate has read the inputs as they are now: a press before its first look is none."""
+        answered = self.relay.answered
+        wait(lambda: self.relay.answered >= answered + _POLLS, _POLLS_S)
 
     # --- what a person sees --------------------------------------------------------------------------------------
 
