@@ -79,18 +79,6 @@ def test_the_same_seed_shows_the_same_entrance() -> None:
     assert first(5) != first(6)
 
 
-def test_an_emulated_camera_costs_a_small_part_of_a_core() -> None:
-    with CameraEmulator() as emulator, watched(emulator.url):
-        emulator.show([Held("REST")])
-        number, seconds = 0, 0.0
-        for frame in range(75):
-            if frame == 30:
-                seconds = -time.process_time()
-            number, _ = emulator.jpeg_after(number)
-        # 45 frames are three seconds; the grabbing in this process is counted, too.
-        assert (seconds + time.process_time()) / 3 < 0.15
-
-
 def test_a_code_that_holds_too_much_or_an_unknown_fault_is_refused() -> None:
     with CameraEmulator() as emulator:
         with pytest.raises(ValueError):

@@ -24,6 +24,8 @@ _BUTTON_S: Final = 3.0
 _MOST_TRIES: Final = 6
 # As long as somebody walking through breaks a beam; much longer than two polls of the inputs, so that it counts.
 _TAP_S: Final = 0.3
+# Nobody follows closer: a presence holds this long after its sensor lets go, and what is shown in it belongs to it.
+_DISTANCE_S: Final = 0.35
 _HEALTHY_C: Final = 36.3
 _HOUR_S: Final = 3600
 
@@ -70,8 +72,7 @@ class Entrance:
         person = Person(self._gate, intent if intent else self._chance.choice(_MIX), self._chance.randbytes(8))
         self.people.append(person)
         while not person.done and len(person.tries) < _MOST_TRIES:
-            wait(self._ready, _READY_S)
-            self._street.wait_polled()
+            wait(self._ready_for_people, _READY_S)
             attempt = Try(_now_ms())
             person.tries.append(attempt)
             if person.intent == "leaves":
@@ -98,6 +99,8 @@ class Entrance:
             street.press(CROSSING, _TAP_S)
             attempt.crossed = True
         street.step_away()
+        street.wait_polled()
+        time.sleep(_DISTANCE_S)
 
     def _leave(self, attempt: Try) -> None:
         pressing = threading.Thread(target=self._street.press, args=(EXIT_BUTTON, _TAP_S))
@@ -120,6 +123,10 @@ class Entrance:
 
     def _ready(self) -> bool:
         return self._street.screen.lane().get("state") == "wait"
+
+    def _ready_for_people(self) -> bool:
+        """It asks for a pass, and has looked at its inputs: those may come a moment after its screen."""
+        return self._ready() and self._street.wait_polled() and self._ready()
 
     def _dark(self) -> bool:
         return not self._street.screen.page

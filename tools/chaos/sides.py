@@ -37,8 +37,12 @@ class Side:
     kills: list[Kill]
 
     def killed_between(self, from_ms: int, to_ms: int) -> bool:
-        """Whether the gate was dead at some time of this interval."""
-        return any(kill.at_ms <= to_ms and from_ms <= kill.back_ms for kill in self.kills)
+        """Whether the gate was dead, or not yet recording again, at some time of this interval."""
+        return any(kill.at_ms <= to_ms and from_ms <= self._records_again_ms(kill) for kill in self.kills)
+
+    def _records_again_ms(self, kill: Kill) -> int:
+        began = (kept.header.at for kept in self.on_disk if kept.header.kind == "opened")
+        return min((at_ms for at_ms in began if at_ms > kill.at_ms), default=kill.back_ms)
 
 
 def side_of(town: Town, place: Place, people: list[Person], kills: Sequence[Kill]) -> Side:

@@ -90,10 +90,10 @@ class Street:
         self.relay.set_input(terminal, False)
         time.sleep(for_s)
 
-    def wait_polled(self) -> None:
+    def wait_polled(self) -> bool:
         """Until the gate has read the inputs as they are now: a press before its first look is none."""
         answered = self.relay.answered
-        wait(lambda: self.relay.answered >= answered + _POLLS, _POLLS_S)
+        return wait(lambda: self.relay.answered >= answered + _POLLS, _POLLS_S)
 
     # --- what a person sees --------------------------------------------------------------------------------------
 
