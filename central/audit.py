@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 
 from central.aggregate import Buckets, leaf_key
 from central.checks import public_key
 from central.registry import Registry
-from central.store.base import Dimension, EpochState, GateRow, Mark, RecordRow
+from central.store.base import Dimension, EpochState, Gap, GateRow, Mark, RecordRow
 from central.store.sqlite import SqliteStore
 from checkpoint.cose import CoseError
 from checkpoint.records import ZERO_HEAD, Header, Sealed, decode_header, decode_payload, head_of, payload_digest
@@ -51,8 +52,7 @@ def _epoch(store: SqliteStore, gate: GateRow, state: EpochState) -> EpochReport:
     expected, prev = 1, None
     for row in store.records(state.id, 0):
         if row.number != expected:
-            gap = next((gap for gap in gaps if gap.first == expected and gap.last == row.number - 1), None)
-            if gap is None:
+            if not _noted(gaps, expected, row.number - 1):
                 faults.append(f"records {expected}..{row.number - 1} are missing and no gap is noted")
             prev = missing.get(row.number - 1)
         faults += _record(store, gate, state, row, prev)
@@ -66,6 +66,14 @@ def _epoch(store: SqliteStore, gate: GateRow, state: EpochState) -> EpochReport:
         gate.gate, state.epoch.hex(), state.through, tuple(f"{gap.first}..{gap.last} {gap.reason}" for gap in gaps),
         tuple(faults), tuple(_notes(store, gate, state)),
     )  # fmt: skip
+
+
+def _noted(gaps: Sequence[Gap], first: int, last: int) -> bool:
+    """Whether gaps, one or several side by side, are exactly `first`..`last`."""
+    inside = [gap for gap in gaps if first <= gap.first and gap.last <= last]
+    return bool(inside) and inside[0].first == first and inside[-1].last == last and all(
+        before.last + 1 == after.first for before, after in pairwise(inside)
+    )
 
 
 def _record(store: SqliteStore, gate: GateRow, state: EpochState, row: RecordRow, prev: bytes | None) -> list[str]:

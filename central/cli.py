@@ -41,8 +41,8 @@ def fail(message: object) -> NoReturn:
 def clear_errors() -> Iterator[None]:
     """Turn what bad input raises into one line; a defect of ours still shows its trace."""
     from central.lock import InUseError
-    from central.screen.host import ScreenError
     from central.store.sqlite import StoreError
+    from webscreen.host import ScreenError
 
     try:
         yield

@@ -31,8 +31,8 @@ from checkpoint.records import (
     decode_payload,
 )
 
-# A floor named by a hello this long ago says nothing about who asks now.
-_FLOOR_HOLDS_MS: Final = 60 * 60 * 1000
+# A floor named by a hello this long ago says nothing about who asks now: a gate names each epoch's every few minutes.
+_FLOOR_HOLDS_MS: Final = 5 * 60 * 1000
 _YEAR_MS: Final = 366 * 86_400_000
 _MOST_OFFSET_MS: Final = 200 * _YEAR_MS
 
@@ -232,7 +232,7 @@ class Intake:
         for index, row in enumerate(hello.epochs):
             state = self._epoch(row.epoch)
             newest = hello.page == 0 and index == 0
-            answers.append((row.epoch, *self._ask(hello, row, state, newest=newest)))
+            answers.append((row.epoch, *self._ask(hello, row, state, newest=newest, retained=retained)))
         self._check_complete()
         return answers
 
@@ -249,9 +249,13 @@ class Intake:
         if before is None or before[1] != hello.boot_id or before[0] <= hello.at:
             self._store.save_state(self._gate.no, hello, None)
 
-    def _ask(self, hello: wire.Hello, row: wire.EpochRow, state: EpochState, *, newest: bool) -> tuple[int, bytes]:
+    def _ask(
+        self, hello: wire.Hello, row: wire.EpochRow, state: EpochState, *, newest: bool, retained: bool
+    ) -> tuple[int, bytes]:
         store = self._store
-        self._note_floor(state, row)
+        self._note_parent_of(state, row)
+        if not retained:
+            self._note_floor(state, row)
         gaps = store.gaps(state.id)
         cut = cut_at_floor(state, gaps, row.floor, row.head_before_floor)
         if cut != gaps:
@@ -264,8 +268,11 @@ class Intake:
         return stored_for(store, state, cut, row.floor, row.last)
 
     def _note_floor(self, state: EpochState, row: wire.EpochRow) -> None:
+        """A retained hello is no asker: a floor that the gate has purged past since would hold back its batches."""
         if row.floor <= state.low_floor or self._now_ms - state.low_floor_ms > _FLOOR_HOLDS_MS:
             state.low_floor, state.low_floor_ms = row.floor, self._now_ms
+
+    def _note_parent_of(self, state: EpochState, row: wire.EpochRow) -> None:
         if row.parent is not None and state.parent_head is None:
             state.parent_epoch, state.parent_last, state.parent_head = row.parent
 

@@ -9,6 +9,7 @@ import msgspec
 
 from central.aggregate import FIGURE_VERDICT
 from central.cases import LATE_MS
+from central.lines import MAIN
 from central.picture import Picture, take_picture
 from central.publish import escalation, open_topics, summary
 from central.registry import UNREGISTERED, Registry, is_under
@@ -143,6 +144,9 @@ class Publisher:
         late = row.received_ms - (row.at if row.corrected_ms is None else row.corrected_ms) > LATE_MS
         verdict = self._verdict_of(row)
         event = passage_event(header, outcome, verdict, grid_path=path, source=self._source, late=late)
+        if row.side != MAIN:
+            # A fork's other line repeats numbers: its records are no repeats of those on the main line.
+            event["id"] += f"/{row.head.hex()[:16]}"
         return self._out.publish(topics.passage(path), msgspec.json.encode(event), retain=False)
 
     def _verdict_of(self, row: RecordRow) -> Verdict | None:

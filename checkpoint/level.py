@@ -95,6 +95,10 @@ class LaneLevel:
         """To be saved; give it back to a new LaneLevel after a restart."""
         return LevelState(dict(self._streams))
 
+    def under(self, settings: TemperatureSettings) -> LaneLevel:
+        """The same readings under other settings."""
+        return LaneLevel(settings, self.state, self._commissioned)
+
     def now(self, stream: str, at_ms: int) -> LevelNow | None:
         """The level at `at_ms`, or None while there are too few readings to speak of one.
 
@@ -146,6 +150,11 @@ class LaneLevel:
     def drifting(self) -> tuple[str, ...]:
         """Streams whose device is suspect; ask for a reference target."""
         return tuple(sorted(name for name, stream in self._streams.items() if stream.drift.alarmed))
+
+    @property
+    def meaningless(self) -> tuple[str, ...]:
+        """Streams whose readings say nothing about fever at present."""
+        return tuple(sorted(name for name, stream in self._streams.items() if stream.meaningless_since_ms is not None))
 
     def device_checked(self) -> None:
         """Somebody held the device against a reference target and it was right: the sums start again."""

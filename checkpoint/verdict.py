@@ -92,7 +92,8 @@ def _deciding(findings: Iterable[Finding]) -> Finding | None:
 
 
 def _why_allowed(findings: list[Finding]) -> str:
-    return "allowed_by_fail_table" if any(finding.result == "not_obtained" for finding in findings) else "all_ok"
+    by_table = any(finding.result == "not_obtained" or finding.tag == "unmeasured" for finding in findings)
+    return "allowed_by_fail_table" if by_table else "all_ok"
 
 
 def _tags(findings: list[Finding], case: Case) -> tuple[str, ...]:

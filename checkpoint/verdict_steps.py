@@ -188,7 +188,7 @@ def check_temperature(case: Case) -> list[Finding]:
 def _temperature(fact: CheckFact, case: Case) -> Finding:
     is_down = "thermometer_down" in case.state.down_for_s and not fact.manual
     if fact.result == "missing" or (is_down and fact.result != "failed"):
-        return _unmeasured(case, fact.reason)
+        return _unmeasured(case)
     if fact.result == "ok" and fact.reason == "temperature_ok":
         tag = "manual" if fact.manual else ""
         return Finding("temperature", "ok", "temperature_ok", None, fact.value, fact.limit, tag)
@@ -213,7 +213,7 @@ def _low(fact: CheckFact, case: Case) -> Finding:
     return Finding("temperature", "failed", "temperature_low", answer)
 
 
-def _unmeasured(case: Case, reason: str = "temperature_missing") -> Finding:
+def _unmeasured(case: Case) -> Finding:
     down_for_s = case.state.down_for_s.get("thermometer_down")
     if down_for_s is not None:
         return _conditional("temperature", "temperature_unmeasured", "thermometer_down", down_for_s, case)

@@ -47,7 +47,8 @@ class Attempt:
         if self.passage is None:
             self.passage, self.presented_ms = passage, now.mono_ms
         self.halt = self.halt or halt
-        if self.presented is None or not self.presented.valid or not halt:
+        # A poster behind somebody with a good pass takes nothing away from it.
+        if self.presented is None or not self.presented.valid or (presented.valid and not halt):
             self.payload, self.presented = payload, presented
 
 
@@ -75,11 +76,15 @@ class Retests:
         return Retest(passage, age_s)
 
     def note(self, holder: Pass, decision: Decision, passage: bytes, now_ms: int) -> None:
-        """A low reading asks its holder back; any other end of a retest settles it."""
-        if decision.reason == "temperature_low":
+        """A low reading asks its holder back where there is a warm place to wait; one that counts settles it."""
+        if decision.reason == "temperature_low" and decision.verdict == "deny":
             self.remember(holder, passage, now_ms)
-        elif decision.reason != "retest_too_early":
-            self._due.pop(holder.pass_id, None)
+        elif any(result.check == "temperature" and result.result in ("ok", "failed") for result in decision.results):
+            self.settle(holder)
+
+    def settle(self, holder: Pass) -> None:
+        """Nothing is asked of this holder any more."""
+        self._due.pop(holder.pass_id, None)
 
 
 def rule_of(holder: Pass | None, settings: LaneSettings, world: World) -> Rule:
@@ -124,9 +129,8 @@ def ready_to_decide(
     people = attempt.taking.people
     if any(judged.result != "normal" for judged in people) or len(people) >= wanted_people(holder, rule):
         return True
-    waited_ms = now_ms - attempt.presented_ms
-    shade_s = world.policy.temperature.shade_s if attempt.taking.in_shade else 0.0
-    return waited_ms >= (timeouts.measure_s * factor * wanted_people(holder, rule) + shade_s) * 1000
+    waited_ms = now_ms - max(attempt.presented_ms, attempt.taking.shade_over_ms)
+    return waited_ms >= timeouts.measure_s * factor * wanted_people(holder, rule) * 1000
 
 
 def _will_not_measure(settings: LaneSettings, down: dict[Part, tuple[str, int]], now_ms: int) -> bool:

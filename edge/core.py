@@ -249,7 +249,6 @@ class Core:
             error = future.exception()
             if error is not None:
                 _log.warning("barrier_not_moved", lane=lane, error=str(error))
-            confirmed = error is None and future.result().confirmed
-            self.post(LaneFact(lane, facts.BarrierMoved(passage, error is None, confirmed)))
+            self.post(LaneFact(lane, facts.BarrierMoved(passage, error is None)))
 
         self._ports.move(lane).add_done_callback(moved)

@@ -14,8 +14,8 @@ from edge.device_check import device_problems
 from edge.gate import Gate
 from edge.keys import KeyFileError
 from edge.outbox import OutboxError
-from edge.screen.host import ScreenError
 from firmware_config.load import ConfigError, load_enrolment, load_gate_file
+from webscreen.host import ScreenError
 
 
 class StartError(RuntimeError):

@@ -26,14 +26,26 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class PresenceChanged:
-    """The presence sensor says that somebody stands in the lane, or no longer."""
+    """The presence sensor said, at `mono_ms`, that somebody stands in the lane, or no longer.
+
+    The sensor's own time counts: two people must not become one because the core was busy when one followed the other.
+    None: at the moment it is told.
+    """
 
     occupied: bool
+    mono_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Crossed:
     """The beam behind the barrier was broken once."""
+
+
+@dataclass(frozen=True, slots=True)
+class FireContact:
+    """The fire input is active, or no longer. While it is, the board holds the way open."""
+
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +72,11 @@ class BarrierMoved:
 
     passage: bytes
     ok: bool
-    confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WayOutFreed:
-    """The rim has already opened: exit button or fire input."""
+    """The rim has already opened: exit button or fire input. Not `ok`: the board did not take the order."""
 
     cause: Literal["exit_button", "fire"]
     opened_mono_ms: int
@@ -93,6 +104,7 @@ Fact = (
     | Measured
     | PresenceChanged
     | Crossed
+    | FireContact
     | AssistPressed
     | PartDown
     | PartUp

@@ -173,6 +173,8 @@ class Gate:
             return f"lane {act.lane!r} is unknown"
         if act.act in ("admit", "open") and act.reason not in OVERRIDES:
             return f"reason {act.reason!r} is none of {', '.join(OVERRIDES)}"
+        if act.act == "measured" and act.object_c is None:
+            return "a measurement needs its value: give object_c in degrees Celsius"
         if act.act == "assist":
             self._post(LaneFact(act.lane, facts.AssistPressed()))
         elif act.act == "acknowledge":

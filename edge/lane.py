@@ -10,19 +10,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from checkpoint.formats import read_pass
 from checkpoint.level import LaneLevel
 from checkpoint.passes import Pass, Presented, in_scope
-from checkpoint.records import Kind, Note, Outcome, Payload, ReadingKept
-from checkpoint.temperature import TemperatureJudge
+from checkpoint.records import Kind, Note, Outcome, Payload
+from checkpoint.temperature import TemperatureJudge, judge_manual
 from checkpoint.verdict_facts import Decision
 from edge import facts
 from edge.attempt import Attempt, Retests, ready_to_decide
 from edge.clock import Moment
 from edge.deciding import decide_attempt
-from edge.effects import ClearAlarm, Commit, Effect, OpenBarrier, RaiseAlarm
+from edge.effects import Commit, Effect, OpenBarrier
+from edge.lane_alarms import Tailgating, of_barrier, of_thermometer
 from edge.lane_records import (
     class_of,
     egress_payload,
@@ -33,26 +34,11 @@ from edge.lane_records import (
 )
 from edge.opening import By, Ended, Opening
 from edge.presence import Presence
+from edge.shown import CodesInView, Shown
 from edge.taking import Taking
 from edge.world import LaneSettings, World
 
 NewPassage = Callable[[int], bytes]
-
-
-@dataclass(slots=True)
-class Shown:
-    """The verdict on the screen. `open`: its outcome is still to be recorded and somebody may be waiting."""
-
-    passage: bytes
-    decision: Decision
-    presented: Presented | None
-    readings: tuple[ReadingKept, ...]
-    since_ms: int
-    open: bool
-
-    @property
-    def holder(self) -> Pass | None:
-        return self.presented.pass_ if self.presented else None
 
 
 class Lane:
@@ -70,11 +56,12 @@ class Lane:
         self.level = level
         self._new_passage = new_passage
         self._retests = Retests()
-        self._seen_ms: dict[bytes, int] = {}
+        self._in_view = CodesInView()
         self._spent = False
         # Whose pass and whose forehead it was can't be told any more: nobody is judged until this presence is over.
-        self._halted = False
-        self._tailgated_ms: int | None = None
+        self.halted = False
+        self._fire = False
+        self._tailgating = Tailgating()
         self._effects: list[Effect] = []
 
     def handle(self, fact: facts.Fact, now: Moment) -> list[Effect]:
@@ -85,18 +72,23 @@ class Lane:
                 self._codes(payloads, now)
             case facts.Measured():
                 self._measured(fact, now)
-            case facts.PresenceChanged(occupied):
-                self.presence.sensed(occupied, now.mono_ms)
+            case facts.PresenceChanged():
+                self._presence(fact, now)
             case facts.Crossed():
                 self._crossed(now)
             case facts.AssistPressed():
                 self.assisted = self.presence.occupied
             case facts.PartDown(part, reason):
-                self.down[part] = (reason, now.mono_ms)
+                # Another reason for the same silence does not make it younger: the fail table counts from its start.
+                self.down[part] = (reason, self.down.get(part, ("", now.mono_ms))[1])
+                self._look_at_board(now)
             case facts.PartUp(part):
                 self.down.pop(part, None)
+                self._look_at_board(now)
+            case facts.FireContact(active):
+                self._fire = active
             case facts.BarrierMoved():
-                self._barrier_moved(fact)
+                self._barrier_moved(fact, now)
             case facts.WayOutFreed():
                 self._way_out(fact, now)
             case facts.GuardDecided():
@@ -107,37 +99,33 @@ class Lane:
         return self._effects
 
     def enter(self, world: World) -> None:
-        """From now on this is what is in force. A new policy's temperature settings meet the level as it stands."""
-        if world.policy is not self.world.policy:
-            self.level = LaneLevel(world.policy.temperature, self.level.state)
-        self.world = world
+        """From now on this is what is in force. A new policy's temperature settings meet the level as it stands.
+
+        Who is being measured is measured again: a verdict under one policy never rests on the limits of another.
+        """
+        changed, self.world = world.policy is not self.world.policy, world
+        if changed:
+            self.level = self.level.under(world.policy.temperature)
+        if changed and self.attempt is not None:
+            self.attempt.taking = self._new_taking()
 
     # --- what facts do -------------------------------------------------------------------------------------------
 
     def _codes(self, payloads: tuple[bytes, ...], now: Moment) -> None:
         if payloads:
             self.presence.active(now.mono_ms)
-        fresh = [payload for payload in payloads if not self._still_in_view(payload, now.mono_ms)]
+        ignored_ms = self.world.policy.timeouts.same_code_ignored_s * 1000
+        fresh = [payload for payload in payloads if not self._in_view.still(payload, now.mono_ms, ignored_ms)]
         # Codes that were already there stay ignored; new ones wait while somebody is going through.
-        if not fresh or not self.presence.occupied or self.opening or self._halted:
+        if not fresh or not self.presence.occupied or self.opening or self.halted:
             return
         self._present(fresh, now)
-
-    def _still_in_view(self, payload: bytes, now_ms: int) -> bool:
-        last_ms = self._seen_ms.get(payload)
-        if last_ms is None:
-            return False
-        if now_ms - last_ms > self.world.policy.timeouts.same_code_ignored_s * 1000:
-            del self._seen_ms[payload]
-            return False
-        self._seen_ms[payload] = now_ms
-        return True
 
     def _present(self, payloads: list[bytes], now: Moment) -> None:
         read = [(payload, self._read(payload, now)) for payload in payloads]
         valid = {one.pass_.pass_id: (payload, one) for payload, one in read if one.pass_ and one.valid}
         payload, presented = next(iter(valid.values()), read[0])
-        if not presented.valid and self._denied_lately(now.mono_ms):
+        if not presented.valid and self._must_wait(now.mono_ms):
             return
         self._begin_attempt_if_spent(now)
         attempt = self.attempt
@@ -145,7 +133,9 @@ class Lane:
             return
         halt = "two_codes" if len(valid) > 1 else "two_people" if attempt.is_other(presented) else ""
         attempt.present(payload, presented, self._new_passage(now.at_ms), now, halt)
-        self._halted = self._halted or bool(halt)
+        self.halted = self.halted or bool(halt)
+        if presented.pass_ and self._retests.of(presented.pass_, now.mono_ms, self.world.policy.temperature):
+            attempt.taking.rested()
 
     def _read(self, payload: bytes, now: Moment) -> Presented:
         passes = self.world.policy.passes
@@ -163,14 +153,17 @@ class Lane:
             return replace(presented, blinded=self.settings.blind(payload))
         return presented
 
-    def _denied_lately(self, now_ms: int) -> bool:
-        # A flood of strangers' codes gets one verdict at a time; a good pass is never made to wait by it.
+    def _must_wait(self, now_ms: int) -> bool:
+        # A flood of strangers' codes gets one verdict at a time, and never ends the wait of somebody who needs a
+        # person; a good pass is never made to wait by it.
         shown = self.shown
-        return shown is not None and now_ms - shown.since_ms < self.world.policy.timeouts.verdict_shown_s * 1000
+        if shown is None or (self.attempt is not None and self.attempt.passage is not None):
+            return False
+        return shown.waits or now_ms - shown.since_ms < self.world.policy.timeouts.verdict_shown_s * 1000
 
     def _begin_attempt_if_spent(self, now: Moment) -> None:
         if self._spent and self.attempt is None:
-            self._finish_shown("turned_back", now)
+            self._finish_shown("turned_back")
             self._spent = False
             self._start_attempt(now)
 
@@ -180,39 +173,60 @@ class Lane:
         if value_c is not None and value_c >= settings.plausible_min_c:
             self.presence.active(now.mono_ms)
         if self.attempt is not None and self.opening is None:
-            self.attempt.taking.feed(fact.measurement, now.at_ms)
+            taking = self.attempt.taking
+            kept = taking.kept
+            taking.feed(fact.measurement, now.at_ms)
+            if taking.kept > kept:
+                self._effects += of_thermometer(self.level)
+
+    def _presence(self, fact: facts.PresenceChanged, now: Moment) -> None:
+        at_ms = now.mono_ms if fact.mono_ms is None else fact.mono_ms
+        # Before somebody new is let in: was the one before gone long enough to be somebody else?
+        if self.presence.ended(at_ms):
+            self._leave(now)
+        self.presence.sensed(fact.occupied, at_ms)
+
+    def _look_at_board(self, now: Moment) -> None:
+        """A board that is gone takes the presence sensor with it: who stands here is not known, and then known anew."""
+        works = "board" not in self.down
+        if not works:
+            self._fire = False
+        if self.settings.has_presence and self.presence.weak == works:
+            if self.presence.occupied:
+                self._leave(now)
+            self.presence.reset(works)
 
     def _crossed(self, now: Moment) -> None:
         if self.opening is not None:
             self.opening.crossed(now.mono_ms)
-        else:
+        elif not self._fire:
             self._commit("note", Note(1, "tailgating", {"lane": self.settings.where.lane}), None)
-            self._tailgating("somebody went through without an opening", now)
+            self._effects += self._tailgating.seen("somebody went through without an opening", now.mono_ms)
 
-    def _tailgating(self, detail: str, now: Moment) -> None:
-        if self._tailgated_ms is None:
-            self._effects.append(RaiseAlarm("tailgating", "beam", detail, 2))
-        self._tailgated_ms = now.mono_ms
-
-    def _barrier_moved(self, fact: facts.BarrierMoved) -> None:
+    def _barrier_moved(self, fact: facts.BarrierMoved, now: Moment) -> None:
+        self._effects.append(of_barrier("barrier", fact.ok, "a pulse was not taken"))
         if self.opening is not None and self.opening.passage == fact.passage:
-            self.opening.moved(fact.ok)
+            self.opening.moved(fact.ok, now.mono_ms)
 
     def _way_out(self, fact: facts.WayOutFreed, now: Moment) -> None:
         passage = self._new_passage(now.at_ms)
         self._commit("egress", egress_payload(self.settings.where, fact), passage)
-        if self.opening is None:
+        self._effects.append(of_barrier("way_out", fact.ok, fact.cause))
+        outcome: Outcome = "egress" if fact.cause == "exit_button" else "fire"
+        if not fact.ok:
+            self._outcome(passage, Ended("abandoned", "barrier_not_moved"), None, 0)
+        elif self.opening is None:
             self._open(passage, fact.cause, 1, now)
         else:
-            self._outcome(passage, Ended("egress" if fact.cause == "exit_button" else "fire", ""), None, 0)
+            self._outcome(passage, Ended(outcome, ""), None, 0)
+            self.opening.share(now.mono_ms)
 
     def _guard(self, act: facts.GuardDecided, now: Moment) -> None:
-        if act.act == "measured":
-            detail = {"lane": self.settings.where.lane, "object_c": f"{act.object_c}", "by": act.by, "manual": "yes"}
-            self._commit("note", Note(1, "measured_by_hand", detail), self.shown.passage if self.shown else None)
-            return
         waiting = self.shown if self.shown and self.shown.open else None
         if act.passage and (waiting is None or waiting.passage.hex() != act.passage):
+            return
+        if act.act == "measured":
+            self._measured_by_hand(act, waiting, now)
             return
         passage = waiting.passage if waiting else self._new_passage(now.at_ms)
         holder = waiting.holder if waiting else None
@@ -220,13 +234,31 @@ class Lane:
         if act.act == "refuse":
             if waiting:
                 self._commit("override", payload, passage)
-                self._finish_shown("refused_by_guard", now)
-        elif self.opening is None:
+                self._finish_shown("refused_by_guard")
+        else:
             self._commit("override", payload, passage)
             if waiting:
                 waiting.open = False
+            if holder:
+                self._retests.settle(holder)
             self._move_barrier(passage)
-            self._open(passage, "guard", holder.party_size if holder else 1, now)
+            self._open_by_guard(passage, holder, now)
+
+    def _open_by_guard(self, passage: bytes, holder: Pass | None, now: Moment) -> None:
+        if self.opening is None:
+            self._open(passage, "guard", self._admitted(holder), now)
+        else:
+            self._outcome(passage, Ended("admitted_by_guard", "opened_unconfirmed"), holder, 0)
+            self.opening.share(now.mono_ms)
+
+    def _measured_by_hand(self, act: facts.GuardDecided, waiting: Shown | None, now: Moment) -> None:
+        if act.object_c is None:
+            return
+        detail = {"lane": self.settings.where.lane, "object_c": f"{act.object_c}", "by": act.by, "manual": "yes"}
+        self._commit("note", Note(1, "measured_by_hand", detail), waiting.passage if waiting else None)
+        if waiting:
+            judged = judge_manual(act.object_c, now.at_ms, self.world.policy.temperature)
+            waiting.readings, waiting.by_hand = (*waiting.readings, *judged.readings), True
 
     # --- what time does ------------------------------------------------------------------------------------------
 
@@ -245,41 +277,46 @@ class Lane:
         if opening is None:
             return
         beam_works = self.settings.has_beam and "board" not in self.down
-        ended = opening.ended(now.mono_ms, beam_works)
+        ended = opening.ended(now.mono_ms, beam_works) if not self._fire else None
         if opening.tailgated:
-            self._tailgating(f"{opening.crossings} went through where {opening.admitted} were admitted", now)
+            detail = f"{opening.crossings} went through where {opening.admitted} were admitted"
+            self._effects += self._tailgating.seen(detail, now.mono_ms)
         if ended is None:
             return
-        holder = self.shown.holder if self.shown and self.shown.passage == opening.passage else None
-        self._outcome(opening.passage, ended, holder, opening.crossings)
-        if ended.reason == "barrier_not_moved" and self.shown:
-            self.shown.decision = replace(self.shown.decision, verdict="escalate", reason="barrier_not_moved")
-        self.opening, self.attempt, self._spent, self.assisted = None, None, False, False
-        self.presence.restart(now.mono_ms)
+        shown = self.shown if self.shown and self.shown.passage == opening.passage else None
+        self._outcome(opening.passage, ended, shown.holder if shown else None, opening.crossings)
+        if ended.reason == "barrier_not_moved" and shown:
+            shown.decision = replace(shown.decision, verdict="escalate", reason="barrier_not_moved")
+        self.opening = None
+        self._leave(now)
+        self.presence.restart()
 
     def _leave(self, now: Moment) -> None:
+        """Whoever stood here is gone, and so is what they brought: nothing of it is anybody else's."""
         attempt = self.attempt
         if attempt is not None and attempt.passage is not None:
             self._outcome(attempt.passage, Ended("abandoned", ""), attempt.holder, 0)
-        if self.opening is None:
-            self._finish_shown("turned_back", now)
-            self.assisted = False
-        self.attempt, self._spent, self._halted = None, False, False
+            if attempt.holder and attempt.taking.in_shade:
+                self._retests.remember(attempt.holder, attempt.passage, now.mono_ms)
+        self._finish_shown("turned_back")
+        self.attempt, self._spent, self.halted, self.assisted = None, False, False, False
 
     def _expire_shown(self, now: Moment) -> None:
         shown = self.shown
         if shown is None or self.opening is not None:
             return
         timeouts = self.world.policy.timeouts
-        waits = shown.open and shown.decision.verdict == "escalate"
-        limit_s = timeouts.escalation_s if waits else timeouts.verdict_shown_s
+        limit_s = timeouts.escalation_s if shown.waits else timeouts.verdict_shown_s
         if now.mono_ms - shown.since_ms >= limit_s * 1000:
-            self._finish_shown("turned_back", now)
+            self._finish_shown("turned_back")
             self.shown = None
 
     def _start_attempt(self, now: Moment) -> None:
+        self.attempt = Attempt(now.mono_ms, self._new_taking())
+
+    def _new_taking(self) -> Taking:
         settings = self.world.policy.temperature
-        self.attempt = Attempt(now.mono_ms, Taking(TemperatureJudge(settings, self.level), settings))
+        return Taking(TemperatureJudge(settings, self.level), settings)
 
     def _decide_if_ready(self, now: Moment) -> None:
         attempt = self.attempt
@@ -300,26 +337,22 @@ class Lane:
         readings = readings_of(attempt.taking.people, attempt.taking.pending_high)
         payload = verdict_payload(self.settings.where, decision, holder, readings, self.world)
         self._commit("verdict", payload, passage, urgent=decision.verdict == "escalate")
-        if holder:
+        if holder and not attempt.halt:
             self._retests.note(holder, decision, passage, now.mono_ms)
         if attempt.payload:
-            self._seen_ms[attempt.payload] = now.mono_ms
+            self._in_view.judged(attempt.payload, now.mono_ms)
         self.shown = Shown(passage, decision, attempt.presented, readings, now.mono_ms, open=True)
         self.attempt, self._spent = None, True
         if decision.verdict == "allow":
             self.shown.open = False
             self._move_barrier(passage)
-            self._open(passage, "verdict", holder.party_size if holder else 1, now)
+            self._open(passage, "verdict", self._admitted(holder), now)
 
     def _settle(self, now_ms: int) -> None:
         """Let go of what is over: the tailgating alarm after a quiet while, codes that left the view."""
-        shown_ms = self.world.policy.timeouts.verdict_shown_s * 1000
-        if self._tailgated_ms is not None and now_ms - self._tailgated_ms > shown_ms:
-            self._tailgated_ms = None
-            self._effects.append(ClearAlarm("tailgating", "beam"))
-        ignored_ms = self.world.policy.timeouts.same_code_ignored_s * 1000
-        if len(self._seen_ms) > 16:
-            self._seen_ms = {code: ms for code, ms in self._seen_ms.items() if now_ms - ms <= ignored_ms}
+        timeouts = self.world.policy.timeouts
+        self._effects += self._tailgating.over(now_ms, timeouts.verdict_shown_s * 1000)
+        self._in_view.let_go(now_ms, timeouts.same_code_ignored_s * 1000)
 
     # --- effects -------------------------------------------------------------------------------------------------
 
@@ -333,13 +366,17 @@ class Lane:
         if self.settings.has_barrier:
             self._effects.append(OpenBarrier(passage))
 
+    def _admitted(self, holder: Pass | None) -> int:
+        """How many times the beam is to be crossed: a car with a family in it crosses it once."""
+        return holder.party_size if holder and self.settings.where.lane_kind == "person" else 1
+
     def _open(self, passage: bytes, by: By, admitted: int, now: Moment) -> None:
         timeouts = self.world.policy.timeouts
         factor = timeouts.assisted_factor if self.assisted else 1.0
         wait_ms = round(timeouts.crossing_s * factor * (1 + 0.5 * (admitted - 1)) * 1000)
         self.opening = Opening(passage, by, admitted, now.mono_ms, self.settings.pulse_ms, wait_ms)
 
-    def _finish_shown(self, outcome: Outcome, now: Moment) -> None:
+    def _finish_shown(self, outcome: Outcome) -> None:
         shown = self.shown
         if shown is None or not shown.open:
             return
@@ -355,4 +392,4 @@ class Lane:
 
     def give_up(self) -> None:
         """What was under way does not go on, because it could not be recorded or worked out: nobody is let in."""
-        self.opening, self.attempt, self.shown, self._spent = None, None, None, True
+        self.opening, self.attempt, self.shown, self._spent = None, None, None, self.presence.occupied

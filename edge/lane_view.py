@@ -8,7 +8,9 @@ import msgspec
 
 from checkpoint.records import CheckResult
 from edge.attempt import Attempt, rule_of, wanted_people
-from edge.lane import Lane, Shown
+from edge.lane import Lane
+from edge.opening import By, Opening
+from edge.shown import Shown
 from edge.status import LaneView, Tick, TickState
 
 _TICK_OF: Final[dict[str, TickState]] = {
@@ -19,17 +21,23 @@ _TICK_OF: Final[dict[str, TickState]] = {
     "skipped": "off",
 }
 
+_OPENED_BY: Final[dict[By, str]] = {"guard": "admitted_by_guard", "exit_button": "exit_button", "fire": "fire"}
+
 
 def view(lane: Lane, recording: bool) -> LaneView:
     """The lane as it stands now. While nothing can be recorded it opens for nobody by itself, and says so."""
     attempt, shown = lane.attempt, lane.shown
     if not recording:
         return _base(lane, "fault", "not_recorded", _help_prompt(lane), _asked(lane))
+    if lane.opening is not None and lane.opening.by != "verdict":
+        return _opened_view(lane, lane.opening)
     if shown is not None and (attempt is None or attempt.presented is None):
         return _verdict_view(lane, shown)
     if lane.down and attempt is None:
         reason = next(iter(lane.down.values()))[0]
         return _base(lane, "fault", reason, _help_prompt(lane), _asked(lane))
+    if lane.halted:
+        return _base(lane, "wait", "", "prompt_step_back", _asked(lane))
     if attempt is None:
         return _base(lane, "wait", "", "prompt_scan", _asked(lane))
     return _attempt_view(lane, attempt)
@@ -43,6 +51,7 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
             ("assisted", lane.assisted),
             ("binding_weak", lane.presence.weak),
             ("tailgating", lane.opening is not None and lane.opening.tailgated),
+            ("measured_by_hand", lane.shown is not None and lane.shown.by_hand),
         )
         if holds
     )
@@ -58,16 +67,25 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
     )
 
 
+def _opened_view(lane: Lane, opening: Opening) -> LaneView:
+    """The way is free, whatever was on the screen before: a guard, a button or the fire input opened it."""
+    shown = lane.shown
+    ticks = _ticks(shown.decision.results) if shown and shown.passage == opening.passage else _asked(lane)
+    return _with(
+        _base(lane, "allow", _OPENED_BY[opening.by], "prompt_pass_through", ticks), since_mono_ms=opening.began_ms
+    )
+
+
 def _verdict_view(lane: Lane, shown: Shown) -> LaneView:
     decision, holder = shown.decision, shown.holder
-    base = _base(lane, decision.verdict, decision.reason, _prompt_after(shown), _ticks(decision.results))
+    base = _base(lane, decision.verdict, decision.reason, _prompt_after(lane, shown), _ticks(decision.results))
     last = shown.readings[-1] if shown.readings else None
     return _with(
         base,
         passage=shown.passage.hex(),
         since_mono_ms=shown.since_ms,
-        body_site=last.body_site if last else "",
-        object_c=last.object_c if last else None,
+        body_site=last.body_site if last and not last.manual else "",
+        object_c=(last.body_c if last.object_c is None else last.object_c) if last else None,
         ambient_c=last.ambient_c if last else None,
         pass_class=holder.pass_class if holder else "",
         tail=holder.pass_id.hex()[-4:].upper() if holder else "",
@@ -124,16 +142,18 @@ def _prompt_during(attempt: Attempt, wanted: int) -> str:
     return f"prompt_measure_{attempt.taking.prompt_site}"
 
 
-def _prompt_after(shown: Shown) -> str:
+def _prompt_after(lane: Lane, shown: Shown) -> str:
     match shown.decision.verdict, shown.decision.reason:
         case "allow", _:
             return "prompt_pass_through"
         case _, "temperature_low" | "retest_too_early":
             return "prompt_rest_warm"
-        case _, "two_people" | "two_codes":
+        case _, "two_people":
             return "prompt_one_by_one"
+        case _, "two_codes":
+            return "prompt_one_code"
         case "escalate", _:
-            return "prompt_wait_guard"
+            return _help_prompt(lane)
         case _:
             return ""
 

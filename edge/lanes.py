@@ -57,9 +57,11 @@ def save_levels(lanes: Mapping[str, Lane], folder: Path) -> None:
     """Write each lane's level beside the outbox; a level that is lost is learned again. Raises OSError."""
     for name, lane in lanes.items():
         target = folder / f"level-{name}.msgpack"
-        fresh = target.with_suffix(".new")
-        fresh.write_bytes(msgspec.msgpack.encode(lane.level.state))
-        os.replace(fresh, target)
+        fresh, data = target.with_suffix(".new"), msgspec.msgpack.encode(lane.level.state)
+        # A card wears out by writing: at night nothing is learned, and nothing written.
+        if not target.exists() or target.read_bytes() != data:
+            fresh.write_bytes(data)
+            os.replace(fresh, target)
 
 
 def _read_level(path: Path) -> LevelState | None:

@@ -22,21 +22,37 @@ class Ended:
 
 
 class Opening:
-    """One opening from the pulse to its outcome. `admitted` people may go through."""
+    """One opening from the pulse to its outcome. `admitted` people may go through.
+
+    `began_ms`: when it was asked for.
+    `shared`: it was opened again meanwhile, by a button or a guard; whoever crosses may be somebody else.
+    """
 
     def __init__(self, passage: bytes, by: By, admitted: int, now_ms: int, pulse_ms: int, wait_ms: int) -> None:
         self.passage = passage
         self.by = by
         self.admitted = admitted
         self.crossings = 0
+        self.shared = False
+        self.began_ms = now_ms
+        self._expected = admitted
         self._opened_ms = now_ms
         self._pulse_ms = pulse_ms
-        self._deadline_ms = now_ms + max(wait_ms, pulse_ms + SETTLE_MS)
+        self._wait_ms = max(wait_ms, pulse_ms + SETTLE_MS)
         self._crossed_ms = 0
         self._failed = False
 
-    def moved(self, ok: bool) -> None:
+    def moved(self, ok: bool, now_ms: int) -> None:
+        """What became of the pulse. A relay that was busy opened later than it was asked: the time begins then."""
         self._failed = not ok
+        if ok:
+            self._opened_ms = max(self._opened_ms, now_ms)
+
+    def share(self, now_ms: int) -> None:
+        """Opened once more, for somebody else or the same: the time begins again."""
+        self.shared = True
+        self._expected += 1
+        self._opened_ms = now_ms
 
     def crossed(self, now_ms: int) -> None:
         self.crossings += 1
@@ -44,7 +60,7 @@ class Opening:
 
     @property
     def tailgated(self) -> bool:
-        return self.by == "verdict" and self.crossings > self.admitted
+        return self.by == "verdict" and not self.shared and self.crossings > self.admitted
 
     def ended(self, now_ms: int, beam_works: bool) -> Ended | None:
         """The outcome once it is known, else None. Without a working beam nobody knows who went through."""
@@ -53,10 +69,11 @@ class Opening:
         pulse_over_ms = self._opened_ms + self._pulse_ms + SETTLE_MS
         if not beam_works:
             return self._end("opened_unconfirmed") if now_ms >= pulse_over_ms else None
-        if self.crossings >= self.admitted and now_ms >= max(pulse_over_ms, self._crossed_ms + SETTLE_MS):
+        if self.crossings >= self._expected and now_ms >= max(pulse_over_ms, self._crossed_ms + SETTLE_MS):
             return self._end("passed")
-        if now_ms >= self._deadline_ms:
-            return self._end("passed" if self.crossings else "abandoned")
+        if now_ms >= self._opened_ms + self._wait_ms:
+            crossed: Outcome = "opened_unconfirmed" if self.shared else "passed"
+            return self._end(crossed if self.crossings else "abandoned")
         return None
 
     def _end(self, unattended: Outcome) -> Ended:

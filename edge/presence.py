@@ -11,20 +11,19 @@ QUIET_MS: Final = 2500
 
 
 class Presence:
-    """One lane's presence. `occupied` while somebody is there; `began_ms` when that began."""
+    """One lane's presence. `occupied` while somebody is there; `weak` while no sensor says so."""
 
     def __init__(self, sensor: bool) -> None:
         self.weak = not sensor
         self.occupied = False
-        self.began_ms = 0
         self._leaving_since_ms: int | None = None
         self._active_ms = 0
 
     def sensed(self, occupied: bool, now_ms: int) -> None:
-        """What the sensor says now."""
+        """What the sensor said at `now_ms`."""
         if occupied:
             self._leaving_since_ms = None
-            self._begin(now_ms)
+            self.occupied = True
         elif self.occupied and self._leaving_since_ms is None:
             self._leaving_since_ms = now_ms
 
@@ -32,7 +31,7 @@ class Presence:
         """A code or a target is in view. Begins a presence only where no sensor says better."""
         self._active_ms = now_ms
         if self.weak:
-            self._begin(now_ms)
+            self.occupied = True
 
     def ended(self, now_ms: int) -> bool:
         """True once, when the interval is over."""
@@ -41,15 +40,14 @@ class Presence:
         self.occupied, self._leaving_since_ms = False, None
         return True
 
-    def restart(self, now_ms: int) -> None:
+    def restart(self) -> None:
         """Whoever was admitted has gone through: what stands here now is somebody else."""
-        self.began_ms = now_ms
         if self.weak:
             self.occupied = False
 
-    def _begin(self, now_ms: int) -> None:
-        if not self.occupied:
-            self.occupied, self.began_ms = True, now_ms
+    def reset(self, sensor: bool) -> None:
+        """The sensor was lost or is back: what it said before is about nobody that stands here now."""
+        self.weak, self.occupied, self._leaving_since_ms = not sensor, False, None
 
     def _ends_ms(self) -> int:
         if self.weak:

@@ -15,6 +15,9 @@ Post = Callable[[Item], None]
 Role = str
 _ROLES: Final = ("presence", "crossing", "exit_button", "assist", "fire")
 _MARKS: Final = {"stuck": "thermometer_stuck", "out_of_range": "thermometer_range"}
+# Slower than the slowest module's stream; a device that says nothing for this long measures nobody.
+SILENT_MS: Final = 2500
+_DEVICE_FAULTS: Final = ("thermometer_gone", "thermometer_silent", *_MARKS.values())
 
 
 def roles_of(file: GateFile) -> dict[tuple[str, int], tuple[str, Role]]:
@@ -52,8 +55,8 @@ class BoardEar:
 
     def _items(self, fact: board_facts.BoardFact) -> Iterator[Item]:
         match fact:
-            case board_facts.InputChanged(board, terminal, active):
-                yield from self._input(board, terminal, active)
+            case board_facts.InputChanged():
+                yield from self._input(fact)
             case board_facts.Released():
                 lane = self._roles.get((fact.board, fact.terminal))
                 if lane is not None:
@@ -67,13 +70,15 @@ class BoardEar:
                     yield LaneFact(lane_name, facts.PartUp("board"))
                 yield FaultOver(board, "")
 
-    def _input(self, board: str, terminal: int, active: bool) -> Iterator[Item]:
-        lane, role = self._roles.get((board, terminal), ("", ""))
+    def _input(self, fact: board_facts.InputChanged) -> Iterator[Item]:
+        lane, role = self._roles.get((fact.board, fact.terminal), ("", ""))
         if role == "presence":
-            yield LaneFact(lane, facts.PresenceChanged(active))
-        elif role == "crossing" and active:
+            yield LaneFact(lane, facts.PresenceChanged(fact.active, fact.mono_ms))
+        elif role == "fire":
+            yield LaneFact(lane, facts.FireContact(fact.active))
+        elif role == "crossing" and fact.active:
             yield LaneFact(lane, facts.Crossed())
-        elif role == "assist" and active:
+        elif role == "assist" and fact.active:
             yield LaneFact(lane, facts.AssistPressed())
 
 
@@ -112,12 +117,15 @@ class ThermometerEar:
         self._post = post
         # None: not known yet; an earlier run of the gate may have left a fault open.
         self._fault: str | None = None
+        self._other_mode_since_ms: int | None = None
 
     def reading(self, reading: Reading) -> None:
         """One frame. A stuck device or one out of its range measures nobody; its frames go no further."""
         bad = next((code for mark, code in _MARKS.items() if mark in reading.quality), "")
-        if bad == "thermometer_stuck":
+        if bad:
             self.down(bad, reading.raw.hex())
+            return
+        if self._in_other_mode(reading):
             return
         self.up()
         measurement = Measurement(
@@ -125,11 +133,21 @@ class ThermometerEar:
         )
         self._post(LaneFact(self._lane, facts.Measured(measurement)))
 
+    def _in_other_mode(self, reading: Reading) -> bool:
+        """A device that answers in another mode than asked for says nothing usable: as if it were silent."""
+        if "mode_mismatch" not in reading.quality:
+            self._other_mode_since_ms = None
+            return False
+        if self._other_mode_since_ms is None:
+            self._other_mode_since_ms = reading.mono_ms
+        if reading.mono_ms - self._other_mode_since_ms > SILENT_MS:
+            self.down("thermometer_silent", f"it answers in mode {reading.mode}, which was not asked for")
+        return True
+
     def down(self, code: str, detail: str) -> None:
         if self._fault == code:
             return
-        if self._fault:
-            self.up()
+        self._over()
         self._fault = code
         self._post(LaneFact(self._lane, facts.PartDown("thermometer", code)))
         self._post(FaultSeen(code, "thermometer", self._lane, detail, 2))
@@ -137,5 +155,10 @@ class ThermometerEar:
     def up(self) -> None:
         if self._fault != "":
             self._post(LaneFact(self._lane, facts.PartUp("thermometer")))
-            self._post(FaultOver("thermometer", self._lane))
+            self._over()
             self._fault = ""
+
+    def _over(self) -> None:
+        """By name: what a lane's readings say of the device (drift) does not end because it speaks again."""
+        for name in _DEVICE_FAULTS if self._fault is None else (self._fault,) if self._fault else ():
+            self._post(FaultOver("thermometer", self._lane, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 from checkpoint.policy_schema import Site, TemperatureSettings
@@ -13,7 +14,11 @@ _CHANGE_MS: Final = 1500
 
 
 class Taking:
-    """Fed with measurements of one presence; `people` holds one result for each person measured to the end."""
+    """Fed with measurements of one presence; `people` holds one result for each person measured to the end.
+
+    `shade_over_ms`: when a second site may be measured after a wait in the shade (monotonic), 0 if none was asked for.
+    `kept`: first readings that the lane's level has learned from.
+    """
 
     def __init__(self, judge: TemperatureJudge, settings: TemperatureSettings) -> None:
         self._judge = judge
@@ -22,10 +27,13 @@ class Taking:
         self._first: Judged | None = None
         self._site: Site | None = None
         self._not_before_ms = 0
+        self._rested = False
+        self.shade_over_ms = 0
         # After a result the target must leave once, so that one forehead is not two people.
         self._wait_for_gap = False
         self.people: list[Judged] = []
         self.unstable = False
+        self.kept = 0
         self.last: Measurement | None = None
 
     @property
@@ -41,12 +49,16 @@ class Taking:
     @property
     def in_shade(self) -> bool:
         """The second site waits until skin that the sun has heated has cooled."""
-        return self._first is not None and self._first.second_after_ms > self._first.at_ms
+        return self._first is not None and self.last is not None and self.last.mono_ms < self.shade_over_ms
 
     @property
     def pending_high(self) -> Judged | None:
         """A high first reading that nobody has confirmed or cleared yet."""
         return self._first
+
+    def rested(self) -> None:
+        """This person has been in the shade already: a second site is measured at once."""
+        self._rested, self.shade_over_ms = True, 0
 
     def feed(self, measurement: Measurement, at_ms: int) -> None:
         """Take one frame. `at_ms` is the wall time for the lane's level."""
@@ -56,7 +68,7 @@ class Taking:
             self._wait_for_gap = False
             self._not_before_ms = min(self._not_before_ms, measurement.mono_ms)
             return
-        if self._wait_for_gap or measurement.mono_ms < self._not_before_ms:
+        if self._wait_for_gap or measurement.mono_ms < max(self._not_before_ms, self.shade_over_ms):
             return
         self._window.append(measurement)
         oldest_ms = measurement.mono_ms - round(self._settings.window_s * 1000)
@@ -74,6 +86,7 @@ class Taking:
             site = self._judge.first_site(window.ambient_c)
             judged = self._judge.first(window, site, at_ms)
             self._judge.keep(judged)
+            self.kept += 1
             if judged.wants_second:
                 self._ask_second(judged, site)
                 return
@@ -82,13 +95,17 @@ class Taking:
         self._finish(judged)
 
     def _ask_second(self, judged: Judged, site: Site) -> None:
-        self._first, self._site = judged, second_site(site)
-        shade_ms = max(0, judged.second_after_ms - judged.at_ms)
-        self._not_before_ms = (self.last.mono_ms if self.last else 0) + max(_CHANGE_MS, shade_ms)
+        now_ms = self.last.mono_ms if self.last else 0
+        shade_ms = 0 if self._rested else max(0, judged.second_after_ms - judged.at_ms)
+        # The wait is kept here by the monotonic clock: a step of the wall clock must neither shorten nor prolong it.
+        self._first, self._site = replace(judged, second_after_ms=0), second_site(site)
+        self._not_before_ms = now_ms + _CHANGE_MS
+        self.shade_over_ms = now_ms + shade_ms if shade_ms else 0
 
     def _finish(self, judged: Judged) -> None:
         self.people.append(judged)
         self._first, self._site, self._wait_for_gap = None, None, True
+        self.shade_over_ms = 0
 
 
 def _target(measurement: Measurement, settings: TemperatureSettings) -> bool:

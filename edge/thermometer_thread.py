@@ -10,13 +10,11 @@ import structlog
 
 from drivers.errors import OptionError
 from drivers.thermometer.reconnecting import ReconnectingThermometer
-from edge.rim import ThermometerEar
+from edge.rim import SILENT_MS, ThermometerEar
 
 _log = structlog.get_logger(__name__)
 
 _READ_S: Final = 0.5
-# Slower than the slowest module's stream; a device that says nothing for this long measures nobody.
-SILENT_MS: Final = 2500
 
 
 class ThermometerThread:

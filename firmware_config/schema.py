@@ -31,7 +31,6 @@ class Gate(_Table, frozen=True):
     timezone: Text = "Asia/Shanghai"
     attendance: Attendance = "guard"
     warm_place: bool = False
-    assisted_timeout_factor: Annotated[float, msgspec.Meta(ge=1, le=10)] = 3.0
 
 
 class Call(_Table, frozen=True):

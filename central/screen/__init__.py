@@ -1,6 +1,5 @@
 """The operators' page at the collector: alarms, counts with their completeness, gates."""
 
-from central.screen.host import ScreenError
 from central.screen.server import OperatorsServer
 
-__all__ = ["OperatorsServer", "ScreenError"]
+__all__ = ["OperatorsServer"]

@@ -11,13 +11,13 @@ from typing import Final
 import msgspec
 
 from central.screen.view import BoardPage
+from webscreen.events import EventStreams
 
 LOOK_EVERY_S: Final = 1.0
 HEARTBEAT_S: Final = 5.0
 MOST_PATHS: Final = 64
 _TURN_S: Final = 0.25
-
-_encoder = msgspec.json.Encoder()
+_RETRY_MS: Final = 2000
 
 
 @dataclass
@@ -38,23 +38,20 @@ class BoardFeed:
         self._page = page
         self._monotonic = monotonic
         self._channels: OrderedDict[str, _Channel] = OrderedDict()
-        self.counter = 0
-        self.closing = False
+        self._streams = EventStreams(_RETRY_MS, _TURN_S)
+
+    @property
+    def counter(self) -> int:
+        """How many events there have been."""
+        return self._streams.counter
 
     def close(self) -> None:
         """Ends every stream at its next turn."""
-        self.closing = True
+        self._streams.close()
 
-    async def events(self, path: str) -> AsyncIterator[bytes]:
-        """One reader's stream: the newest event at once, then each new one."""
-        yield b"retry: 2000\n\n"
-        seen = b""
-        while not self.closing:
-            event = await self.look(path)
-            if event != seen:
-                seen = event
-                yield event
-            await asyncio.sleep(_TURN_S)
+    def events(self, path: str) -> AsyncIterator[bytes]:
+        """One reader's stream."""
+        return self._streams.read(lambda: self.look(path))
 
     async def look(self, path: str) -> bytes:
         """The newest event of a node, made now if it is due and something changed."""
@@ -71,8 +68,7 @@ class BoardFeed:
         if same and now_s - channel.sent_s < HEARTBEAT_S:
             return
         channel.page, channel.sent_s = page, now_s
-        self.counter += 1
-        channel.event = b"id: %d\ndata: %s\n\n" % (self.counter, _encoder.encode({"n": self.counter, "page": page}))
+        channel.event = self._streams.event(page)
 
     def _channel(self, path: str) -> _Channel:
         """Channels that nobody asked for lately are forgotten first, so that made-up paths can't fill the memory."""

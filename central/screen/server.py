@@ -7,19 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from central.screen.assets import load_assets
 from central.screen.feed import BoardFeed
-from central.screen.host import WebThread, listen
-from central.screen.shield import Shield
 from central.screen.view import Views, board_page
+from webscreen.assets import load_assets
+from webscreen.server import PageServer, Site
 
-_FOLDER: Final = Path(__file__).parent
 _LONGEST_PATH: Final = 200
+_MOST_CONNECTIONS: Final = 200
 
 
 class OperatorsServer:
@@ -31,49 +29,24 @@ class OperatorsServer:
     """
 
     def __init__(self, host: str, port: int, views: Views, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._host = host
-        self._port = port
-        self._assets = load_assets(_FOLDER)
-        build = self._assets.build
+        assets = load_assets(Path(__file__).parent)
+        self._build = build = assets.build
         self._feed = BoardFeed(lambda path: board_page(views, path, build), monotonic)
-        self._web = WebThread(Shield(self._app(), host), "operators", self._feed.close)
+        site = Site(host, port, "collector file", assets, "operators.html", "operators", _MOST_CONNECTIONS)
+        routes = (Route("/events", self._events), Route("/healthz", self._health))
+        self._server = PageServer(site, routes, self._feed.close)
 
     def start(self) -> int:
         """Listens and serves; gives the port. Raises ScreenError when the address can't be had."""
-        listener = listen(self._host, self._port)
-        port = int(listener.getsockname()[1])
-        self._web.start(listener)
-        return port
+        return self._server.start()
 
     def stop(self) -> None:
         """Ends all streams and closes the port."""
-        self._web.stop()
-
-    def _app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/", self._page),
-                Route("/events", self._events),
-                Route("/healthz", self._health),
-                Route("/static/{name}", self._static),
-            ]
-        )
-
-    async def _page(self, request: Request) -> Response:
-        return self._file("operators.html")
-
-    async def _static(self, request: Request) -> Response:
-        return self._file(request.path_params["name"])
-
-    def _file(self, name: str) -> Response:
-        asset = self._assets.files.get(name)
-        if asset is None:
-            return Response("no such file\n", 404, media_type="text/plain")
-        return Response(asset.content, media_type=asset.media_type)
+        self._server.stop()
 
     async def _events(self, request: Request) -> Response:
         path = request.query_params.get("path", "")[:_LONGEST_PATH]
         return StreamingResponse(self._feed.events(path), media_type="text/event-stream")
 
     async def _health(self, request: Request) -> Response:
-        return JSONResponse({"ok": True, "events": self._feed.counter, "build": self._assets.build})
+        return JSONResponse({"ok": True, "events": self._feed.counter, "build": self._build})

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from central.views import AlarmView, Completeness, GateView, HourView, NodeView, TreeView, case_name
+from webscreen.words import Words, age
 
 MOST_ALARMS: Final = 50
 MOST_GATES: Final = 200
@@ -35,13 +36,6 @@ class Views(Protocol):
     def gates(self, path: str = "") -> tuple[GateView, ...]: ...
     def alarms(self, path: str = "") -> tuple[AlarmView, ...]: ...
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]: ...
-
-
-class Words(msgspec.Struct, frozen=True):
-    """One text in both languages."""
-
-    zh: str
-    en: str
 
 
 class Complete(msgspec.Struct, frozen=True):
@@ -236,15 +230,6 @@ def _urgency(gate: GateView) -> tuple[int, int, str]:
 def _hour(hour: HourView, part: Completeness) -> HourPage:
     sure = part.gates_complete == part.gates_expected and hour.start_ms + HOUR_MS <= part.complete_to_ms
     return HourPage(hour.label, hour.verdicts, sure)
-
-
-def age(seconds: float) -> Words:
-    """An age in its largest whole unit."""
-    whole = max(0, int(seconds))
-    for unit_s, zh, en in ((86_400, "天", "d"), (3600, "小时", "h"), (60, "分钟", "min")):
-        if whole >= unit_s:
-            return Words(f"{whole // unit_s} {zh}", f"{whole // unit_s} {en}")
-    return Words(f"{whole} 秒", f"{whole} s")
 
 
 def _local(at_ms: int, zone: ZoneInfo, form: str) -> str:

@@ -93,7 +93,7 @@ class ThermometerEmulator:
     def start(self) -> Self:
         """Plug in and run in a thread; the link is there on return."""
         self._open()
-        self._thread = threading.Thread(target=self._loop, name="emulated thermometer", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="thermometer-emulator", daemon=True)
         self._thread.start()
         return self
 

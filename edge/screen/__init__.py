@@ -1,6 +1,5 @@
 """The guard's screen at the gate: one small page, fed by server-sent events."""
 
-from edge.screen.host import ScreenError
 from edge.screen.server import ScreenServer
 
-__all__ = ["ScreenError", "ScreenServer"]
+__all__ = ["ScreenServer"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -10,12 +9,12 @@ import msgspec
 
 from edge.screen.view import GuardPage
 from edge.status import Snapshot
+from webscreen.events import EventStreams
 
 LOOK_EVERY_S: Final = 0.05
 HEARTBEAT_S: Final = 1.0
 FROZEN_AFTER_S: Final = 3.0
-
-_encoder = msgspec.json.Encoder()
+_RETRY_MS: Final = 1000
 
 
 class Feed:
@@ -38,12 +37,16 @@ class Feed:
         self._looked_s = float("-inf")
         self._sent_s = float("-inf")
         self._event = b""
-        self.counter = 0
-        self.closing = False
+        self._streams = EventStreams(_RETRY_MS, LOOK_EVERY_S)
+
+    @property
+    def counter(self) -> int:
+        """How many events there have been."""
+        return self._streams.counter
 
     def close(self) -> None:
         """Ends every stream at its next look."""
-        self.closing = True
+        self._streams.close()
 
     def silent_s(self) -> float:
         """How long there has been no event."""
@@ -57,16 +60,13 @@ class Feed:
             self._take(self._snapshot(), now_s)
         return self._event
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """One reader's stream: the newest event at once, then each new one."""
-        yield b"retry: 1000\n\n"
-        seen = 0
-        while not self.closing:
-            event = self.look()
-            if self.counter != seen:
-                seen = self.counter
-                yield event
-            await asyncio.sleep(LOOK_EVERY_S)
+    def events(self) -> AsyncIterator[bytes]:
+        """One reader's stream."""
+
+        async def newest() -> bytes:
+            return self.look()
+
+        return self._streams.read(newest)
 
     def _take(self, snapshot: Snapshot, now_s: float) -> None:
         if self._shown is not None:
@@ -74,9 +74,7 @@ class Feed:
             if not beat and _essence(snapshot) == _essence(self._shown):
                 return
         self._shown, self._sent_s = snapshot, now_s
-        self.counter += 1
-        data = _encoder.encode({"n": self.counter, "page": self._page(snapshot)})
-        self._event = b"id: %d\ndata: %s\n\n" % (self.counter, data)
+        self._event = self._streams.event(self._page(snapshot))
 
 
 def _essence(snapshot: Snapshot) -> Snapshot:

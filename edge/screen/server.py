@@ -7,21 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edge.screen.acts import ActDesk
-from edge.screen.assets import load_assets
 from edge.screen.feed import FROZEN_AFTER_S, Feed
-from edge.screen.host import WebThread, listen
 from edge.screen.pin import PinDoor, check_pin_hash
-from edge.screen.shield import Shield
 from edge.screen.view import guard_page
 from edge.status import GuardAct, Snapshot
+from webscreen.assets import load_assets
+from webscreen.server import PageServer, Site
 
-_FOLDER: Final = Path(__file__).parent
+_MOST_CONNECTIONS: Final = 40
 
 
 class ScreenServer:
@@ -41,48 +39,26 @@ class ScreenServer:
         guard_pin_hash: str | None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._host = host
-        self._port = port
-        self._assets = load_assets(_FOLDER)
-        acts = guard_pin_hash is not None
-        build = self._assets.build
+        assets = load_assets(Path(__file__).parent)
+        build, acts = assets.build, guard_pin_hash is not None
+        self._build = build
         self._feed = Feed(snapshot, lambda now: guard_page(now, build, acts), monotonic)
-        self._desk = ActDesk(act, _door(guard_pin_hash), monotonic)
-        self._web = WebThread(Shield(self._app(), host), "screen", self._feed.close)
+        desk = ActDesk(act, _door(guard_pin_hash), monotonic)
+        site = Site(host, port, "gate file", assets, "guard.html", "screen", _MOST_CONNECTIONS)
+        routes = (
+            Route("/events", self._events),
+            Route("/healthz", self._health),
+            Route("/act", desk.answer, methods=["POST"]),
+        )
+        self._server = PageServer(site, routes, self._feed.close)
 
     def start(self) -> int:
         """Listens and serves; gives the port. Raises ScreenError when the address can't be had."""
-        listener = listen(self._host, self._port)
-        port = int(listener.getsockname()[1])
-        self._web.start(listener)
-        return port
+        return self._server.start()
 
     def stop(self) -> None:
         """Ends all streams and closes the port."""
-        self._web.stop()
-
-    def _app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/", self._page),
-                Route("/events", self._events),
-                Route("/healthz", self._health),
-                Route("/act", self._desk.answer, methods=["POST"]),
-                Route("/static/{name}", self._static),
-            ]
-        )
-
-    async def _page(self, request: Request) -> Response:
-        return self._file("guard.html")
-
-    async def _static(self, request: Request) -> Response:
-        return self._file(request.path_params["name"])
-
-    def _file(self, name: str) -> Response:
-        asset = self._assets.files.get(name)
-        if asset is None:
-            return Response("no such file\n", 404, media_type="text/plain")
-        return Response(asset.content, media_type=asset.media_type)
+        self._server.stop()
 
     async def _events(self, request: Request) -> Response:
         return StreamingResponse(self._feed.events(), media_type="text/event-stream")
@@ -92,7 +68,7 @@ class ScreenServer:
         self._feed.look()
         silent_s = self._feed.silent_s()
         fresh = silent_s < FROZEN_AFTER_S
-        facts = {"ok": fresh, "events": self._feed.counter, "silent_s": round(silent_s, 1), "build": self._assets.build}
+        facts = {"ok": fresh, "events": self._feed.counter, "silent_s": round(silent_s, 1), "build": self._build}
         return JSONResponse(facts, 200 if fresh else 503)
 
 

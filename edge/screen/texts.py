@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from checkpoint.reasons import ALL
-
-
-class Words(msgspec.Struct, frozen=True):
-    """One text in both languages."""
-
-    zh: str = ""
-    en: str = ""
-
+from webscreen.words import Words
 
 STATES: Final = {
     "wait": Words("请扫码", "PLEASE SCAN"),
@@ -78,10 +69,6 @@ PICTOGRAMS: Final = {
     "prompt_pass_through": "go",
 }
 
-_MINUTE_S: Final = 60
-_HOUR_S: Final = 3600
-_DAY_S: Final = 86_400
-
 
 def word(table: dict[str, Words], code: str) -> Words:
     """The text of a code; a code that this table doesn't know stands for itself."""
@@ -97,12 +84,3 @@ def reason_words(code: str) -> tuple[Words, Words]:
     if row is None:
         return Words(code, code), Words()
     return Words(row.zh, row.en), Words(row.todo_zh, row.todo_en)
-
-
-def age(seconds: float) -> Words:
-    """An age in its largest whole unit."""
-    whole = max(0, int(seconds))
-    for unit_s, zh, en in ((_DAY_S, "天", "d"), (_HOUR_S, "小时", "h"), (_MINUTE_S, "分钟", "min")):
-        if whole >= unit_s:
-            return Words(f"{whole // unit_s} {zh}", f"{whole // unit_s} {en}")
-    return Words(f"{whole} 秒", f"{whole} s")

@@ -10,8 +10,9 @@ import msgspec
 
 from checkpoint.reasons import OVERRIDES
 from edge.screen import texts
-from edge.screen.texts import Words, reason_words, word
+from edge.screen.texts import reason_words, word
 from edge.status import FaultView, LaneView, Snapshot, Tick
+from webscreen.words import Words, age
 
 # An answer of the collector older than this means that the gate works by itself.
 OFFLINE_AFTER_S: Final = 60.0
@@ -184,7 +185,7 @@ def _link(snapshot: Snapshot) -> Line:
     waiting_en = f", {snapshot.outbox_depth} waiting" if snapshot.outbox_depth else ""
     if snapshot.link_age_s is None:
         return Line(Words(f"尚未连接{waiting_zh}", f"never connected{waiting_en}"), True)
-    old = texts.age(snapshot.link_age_s)
+    old = age(snapshot.link_age_s)
     if _is_offline(snapshot):
         return Line(Words(f"离线 {old.zh}{waiting_zh}", f"offline {old.en}{waiting_en}"), True)
     return Line(Words(f"上报 {old.zh}前{waiting_zh}", f"reported {old.en} ago{waiting_en}"), False)
@@ -208,5 +209,5 @@ def _clock(snapshot: Snapshot, here: datetime) -> Line:
 
 def _fault(fault: FaultView, at_ms: int) -> Words:
     happened, _ = reason_words(fault.name)
-    old = texts.age((at_ms - fault.since_ms) / 1000)
+    old = age((at_ms - fault.since_ms) / 1000)
     return Words(f"{happened.zh} {fault.device} {old.zh}", f"{happened.en} {fault.device} {old.en}")

@@ -12,13 +12,13 @@ from checkpoint.level import LaneLevel
 from checkpoint.passes import Claims
 from checkpoint.policy import parse_policy
 from checkpoint.policy_schema import Attendance
-from checkpoint.records import OutcomeOf, Verdict, Where
+from checkpoint.records import LaneKind, OutcomeOf, Verdict, Where
 from checkpoint.temperature import Measurement
 from checkpoint.trust import TrustEntry, TrustList
 from edge import facts
 from edge.blind import Blind
 from edge.clock import Moment
-from edge.effects import Commit, Effect, OpenBarrier, RaiseAlarm
+from edge.effects import ClearAlarm, Commit, Effect, OpenBarrier, RaiseAlarm
 from edge.lane import Lane
 from edge.world import LaneSettings, World
 
@@ -92,8 +92,9 @@ class Bench:
         warm: bool = True,
         policy: bytes = POLICY,
         pulse_ms: int = 1000,
+        lane_kind: LaneKind = "person",
     ) -> None:
-        where = Where("garden", "in", "in", "person")
+        where = Where("garden", "in", "in", lane_kind)
         here = ("garden", "grid-1", "city")
         settings = LaneSettings(
             where=where,
@@ -115,14 +116,22 @@ class Bench:
         level = LaneLevel(parsed.temperature)
         self.lane = Lane(settings, world, lambda _at_ms: next(numbers).to_bytes(16, "big"), level)
         self.now_ms = 0
+        self.stuck = False
         self.effects: list[Effect] = []
+        # Alarms that are raised now: name and device.
+        self.standing: set[tuple[str, str]] = set()
 
     def tell(self, fact: facts.Fact) -> list[Effect]:
         effects = self.lane.handle(fact, Moment(START_MS + self.now_ms, self.now_ms, True))
         self.effects += effects
         for effect in effects:
+            if isinstance(effect, RaiseAlarm):
+                self.standing.add((effect.name, effect.device))
+            elif isinstance(effect, ClearAlarm):
+                self.standing.discard((effect.name, effect.device))
+        for effect in effects:
             if isinstance(effect, OpenBarrier):
-                self.tell(facts.BarrierMoved(effect.passage, True, True))
+                self.tell(facts.BarrierMoved(effect.passage, not self.stuck))
         return effects
 
     def wait(

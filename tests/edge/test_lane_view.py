@@ -64,7 +64,7 @@ def test_after_a_barrier_that_did_not_move_the_screen_calls_for_somebody() -> No
     bench.come()
     bench.wait(1500, codes=(a_pass(),), object_c=HEALTHY)
     assert bench.lane.opening is not None
-    bench.tell(facts.BarrierMoved(bench.lane.opening.passage, False, False))
+    bench.tell(facts.BarrierMoved(bench.lane.opening.passage, False))
     shown = view(bench.lane, recording=True)
     assert (bench.outcomes, shown.state, shown.reason) == (
         [("turned_back", "barrier_not_moved")], "escalate", "barrier_not_moved",

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from checkpoint.reasons import OVERRIDES
-from edge.screen.texts import PICTOGRAMS, age
+from edge.screen.texts import PICTOGRAMS
 from edge.screen.view import GuardPage, LanePage, guard_page
 from edge.status import LaneView, Snapshot
 from tools.screen_samples import LANES, NOON_MS, gate, ticks, troubled_gate
@@ -122,11 +122,6 @@ def test_a_guard_chooses_among_at_most_eight_reasons() -> None:
 def test_every_pictogram_is_drawn_in_the_page() -> None:
     html = (Path(__file__).parents[2] / "edge" / "screen" / "pages" / "guard.html").read_text()
     assert {f'id="p-{name}"' for name in PICTOGRAMS.values()} <= set(re.findall(r'id="p-\w+"', html))
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(-5, "0 秒"), (59.9, "59 秒"), (3600, "1 小时"), (172_800, "2 天")])
-def test_ages_are_told_in_their_largest_unit(seconds: float, text: str) -> None:
-    assert age(seconds).zh == text
 
 
 def _colour(name: str) -> tuple[float, float, float]:

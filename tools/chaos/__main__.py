@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 import threading
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="to play a run again")
     parser.add_argument("--folder", type=Path, help="keep everything here instead of in a temporary folder")
     options = parser.parse_args(arguments)
+    # What was started is ended on SIGTERM too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = Plan(options.passages, options.kills, options.gates, options.seed)
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=False)

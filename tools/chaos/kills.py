@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tools.demo.processes import Town
+from tools.demo.processes import SetupError, Town
 
 BROKER: Final = "broker"
 COLLECTOR: Final = "collector"
@@ -33,6 +33,8 @@ class Killer:
 
     def __init__(self, town: Town, target: str, moments: list[int], seed: str, passages: Callable[[], int]) -> None:
         self.kills: list[Kill] = []
+        self.failed = ""
+        """Why what was killed did not start again; empty as long as it always did."""
         self._town = town
         self._target = target
         self._moments = moments
@@ -44,13 +46,9 @@ class Killer:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """No kill begins after this; what is dead is alive again on return."""
-        self._stop.set()
-        self._thread.join()
-
     def finish(self) -> None:
-        """Until the last kill is over."""
+        """Until the kills of all passages so far are over, and what was killed has been started again."""
+        self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
@@ -58,12 +56,15 @@ class Killer:
             while self._passages() < moment:
                 if self._stop.wait(_POLL_S):
                     return
-            if self._stop.wait(self._chance.uniform(0.0, _SPREAD_S)):
-                return
+            time.sleep(self._chance.uniform(0.0, _SPREAD_S))
             at_ms = _now_ms()
             self._town.kill(self._target)
             time.sleep(self._chance.uniform(*_DEAD_S))
-            self._start()
+            try:
+                self._start()
+            except SetupError as error:
+                self.failed = str(error)
+                return
             self.kills.append(Kill(self._target, at_ms, _now_ms()))
 
     def _start(self) -> None:

@@ -72,7 +72,8 @@ class Entrance:
         person = Person(self._gate, intent if intent else self._chance.choice(_MIX), self._chance.randbytes(8))
         self.people.append(person)
         while not person.done and len(person.tries) < _MOST_TRIES:
-            wait(self._ready_for_people, _READY_S)
+            if not wait(self._ready_for_people, _READY_S):
+                break
             attempt = Try(_now_ms())
             person.tries.append(attempt)
             if person.intent == "leaves":

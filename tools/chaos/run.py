@@ -80,13 +80,18 @@ class Run:
             thread.join()
         for killer in self._killers:
             killer.finish()
-        self._heal()
+        self.broken = [killer.failed for killer in self._killers if killer.failed]
+        if not self.broken:
+            self._heal()
 
     def _keep_coming(self, entrance: Entrance) -> None:
-        while self._passages < self.plan.passages:
+        while self._passages < self.plan.passages and not any(killer.failed for killer in self._killers):
             person = entrance.next_person()
             with self._lock:
                 self._passages += person.done
+            if not person.done:
+                # The judge says why; nobody else would fare better.
+                return
 
     def _heal(self) -> None:
         for place in self._town.places:

@@ -78,64 +78,83 @@ def script(town: Town, office: Office) -> list[Scene]:
 def _east(town: Town, office: Office) -> list[Scene]:
     """The gate with a guard."""
     east = town.streets["east"]
-    place = "garden-east"
+    return [*_codes(east, office), *_readings_and_parties(east, office), *_odd_events(town, east, office)]
 
-    def scene(title: str, act: Callable[[], None], *expected: Expected, **more: object) -> Scene:
-        return Scene(title, place, act, expected, **more)  # type: ignore[arg-type]
 
-    def comes(code: bytes | str, object_c: float = HEALTHY_C, **look: object) -> Callable[[], None]:
-        return lambda: _ignore(go_through(east, code, object_c, **look))
+def _at_east(title: str, act: Callable[[], None], *expected: Expected, **more: object) -> Scene:
+    return Scene(title, "garden-east", act, expected, **more)  # type: ignore[arg-type]
 
+
+def _comes(street: Street, code: bytes | str, **look: object) -> Callable[[], None]:
+    return lambda: _ignore(go_through(street, code, HEALTHY_C, **look))
+
+
+def _codes(east: Street, office: Office) -> list[Scene]:
+    """One healthy person each, with every kind of code."""
+    return [
+        _at_east("resident, healthy", _comes(east, office.resident()), ALLOWED),
+        _at_east("visitor with an expired pass", _comes(east, office.visitor(expired=True)), denied("pass_expired")),
+        _at_east("forged signature", _comes(east, office.forged()), denied("pass_forged")),
+        _at_east("pass signed by an unknown key", _comes(east, office.by_stranger()), denied("key_unknown")),
+        _at_east("truncated code", _comes(east, office.resident()[:120]), denied("pass_malformed")),
+        _at_east("a stranger's URL", _comes(east, b"https://menu.example.org/t/42"), denied("not_a_pass")),
+    ]
+
+
+def _readings_and_parties(east: Street, office: Office) -> list[Scene]:
+    """High and low readings, people one after another, at once and together."""
     family, chilly = office.resident(party=3), office.resident()
     return [
-        scene("resident, healthy", comes(office.resident()), ALLOWED),
-        scene("visitor with an expired pass", comes(office.visitor(expired=True)), denied("pass_expired")),
-        scene("forged signature", comes(office.forged()), denied("pass_forged")),
-        scene("pass signed by an unknown key", comes(office.by_stranger()), denied("key_unknown")),
-        scene("truncated code", comes(office.resident()[:120]), denied("pass_malformed")),
-        scene("a stranger's URL", comes(b"https://menu.example.org/t/42"), denied("not_a_pass")),
-        scene(
+        _at_east(
             "fever, confirmed at the wrist",
             lambda: confirm_fever(east, office.resident()),
             Expected("escalate", ("fever",), "turned_back"),
         ),
-        scene(
+        _at_east(
             "cold forehead, measured again later as a linked passage",
             lambda: _cold(east, chilly),
             denied("temperature_low"),
             ALLOWED,
             linked={1: 0},
         ),
-        scene("first of two in a row", comes(office.resident()), ALLOWED),
-        scene("second of two in a row", comes(office.worker()), ALLOWED),
-        scene(
+        _at_east("first of two in a row", _comes(east, office.resident()), ALLOWED),
+        _at_east("second of two in a row", _comes(east, office.worker()), ALLOWED),
+        _at_east(
             "two people at once, then one by one",
             lambda: _two_at_once(east, office.resident(), office.resident()),
             denied("two_codes"),
             ALLOWED,
             ALLOWED,
         ),
-        scene("family of three on one pass", lambda: _family(east, family, 3), ALLOWED),
-        scene("wheelchair, slow", lambda: _wheelchair(east, office.resident()), ALLOWED),
-        scene("way out with the exit button", lambda: _leave_by_button(east), Expected("", (), "egress", openings=1)),
-        scene(
+        _at_east("family of three on one pass", lambda: _family(east, family, 3), ALLOWED),
+        _at_east("wheelchair, slow", lambda: _wheelchair(east, office.resident()), ALLOWED),
+    ]
+
+
+def _odd_events(town: Town, east: Street, office: Office) -> list[Scene]:
+    """The way out, somebody who follows, parts that break, and codes that are hard to read."""
+    dim = _comes(east, office.resident(), contrast=0.3, dark_surround=True)
+    left = Expected("", (), "egress", openings=1)
+    return [
+        _at_east("way out with the exit button", lambda: _leave_by_button(east), left),
+        _at_east(
             "tailgater behind a resident",
             lambda: _tailgate(east, office.resident()),
             Expected("allow", (), "passed", openings=1, note="tailgating"),
         ),
-        scene(
+        _at_east(
             "thermometer unplugged in mid-passage, guard admits",
             lambda: _unplugged(east, office.resident()),
             Expected("escalate", (), "admitted_by_guard", openings=1),
         ),
-        scene(
+        _at_east(
             "camera frozen: nobody is waved through",
             lambda: _frozen(east, office.resident()),
             Expected("escalate", (), "turned_back"),
         ),
-        scene("vision process killed, next person passes", lambda: _blind(town, east, office.resident()), ALLOWED),
-        scene("dim phone in dark mode", comes(office.resident(), contrast=0.3, dark_surround=True), ALLOWED),
-        scene("paper, tilted and blurred", lambda: _paper(east, office.visitor()), ALLOWED),
+        _at_east("vision process killed, next person passes", lambda: _blind(town, east, office.resident()), ALLOWED),
+        _at_east("dim phone in dark mode", dim, ALLOWED),
+        _at_east("paper, tilted and blurred", lambda: _paper(east, office.visitor()), ALLOWED),
     ]
 
 

@@ -20,110 +20,10 @@ from argon2 import PasswordHasher
 
 from tools.demo.street import PIN, Street, wait
 
-TREE: Final = """
-version = 1
-[[grid]]
-id = "nanchang"
-level = "city"
-name_zh = "南昌市"
-name_en = "Nanchang"
-valid_from_day = 0
-[[grid]]
-id = "donghu"
-parent = "nanchang"
-level = "district"
-name_zh = "东湖区"
-name_en = "Donghu"
-valid_from_day = 0
-[[grid]]
-id = "yangming"
-parent = "donghu"
-level = "subdistrict"
-name_zh = "扬名街道"
-name_en = "Yangming"
-valid_from_day = 0
-[[grid]]
-id = "gardens"
-parent = "yangming"
-level = "community"
-name_zh = "花园社区"
-name_en = "Gardens"
-valid_from_day = 0
-[[grid]]
-id = "gardens-1"
-parent = "gardens"
-level = "grid"
-name_zh = "花园一网格"
-name_en = "Gardens grid 1"
-valid_from_day = 0
-[[grid]]
-id = "gardens-2"
-parent = "gardens"
-level = "grid"
-name_zh = "花园二网格"
-name_en = "Gardens grid 2"
-valid_from_day = 0
-[[site]]
-id = "garden"
-grid = "gardens-1"
-unit = "garden-property"
-sector = "residential"
-name_zh = "百花小区"
-name_en = "Hundred Flowers Garden"
-[[site]]
-id = "lakeside"
-grid = "gardens-2"
-unit = "lakeside-property"
-sector = "residential"
-name_zh = "湖滨小区"
-name_en = "Lakeside"
-"""
-
-_GATE: Final = """
-[gate]
-id = "{gate}"
-name_zh = "{name_zh}"
-name_en = "{name_en}"
-data_dir = "data"
-enrolment = "enrolment.json"
-attendance = "{attendance}"
-warm_place = true
-
-[call]
-role_zh = "网格长 王（演示）"
-role_en = "Grid head Wang (demo)"
-phone = "0791-0000-0000"
-
-[broker]
-host = "127.0.0.1"
-port = {broker_port}
-keepalive_s = 5
-heartbeat_s = 1.0
-
-[screen]
-port = {screen_port}
-guard_pin_hash = "{pin_hash}"
-
-[boards.relay]
-driver = "modbus_relay"
-options = {{ port = "{relay}", baud = 38400 }}
-
-[[lanes]]
-name = "in"
-direction = "in"
-kind = "person"
-camera = {{ driver = "stream", options = {{ url = "{camera}" }} }}
-thermometer = {{ driver = "{model}", options = {{ port = "{thermometer}" }} }}
-barrier = {{ board = "relay", channel = 0, pulse_s = {pulse_s} }}
-
-[lanes.inputs]
-presence = {{ board = "relay", terminal = 0 }}
-crossing = {{ board = "relay", terminal = 1 }}
-exit_button = {{ board = "relay", terminal = 2 }}
-assist = {{ board = "relay", terminal = 3 }}
-fire = {{ board = "relay", terminal = 4 }}
-"""
-
+_HERE: Final = Path(__file__).parent
+# The grids and sites of the town, and what each gate's file is made from.
+_TREE: Final = _HERE / "tree.toml"
+_GATE_FORM: Final = _HERE / "gate.toml.in"
 
 # Key list, trust list and policy: before them a gate lets nobody in.
 _DOCUMENTS: Final = 3
@@ -184,7 +84,7 @@ class Town:
         """Keys, broker files, enrolment, documents and gate files, in the order an operator would make them."""
         made = json.loads(self._central("keys", str(self.folder / "central" / "keys"), "--json"))
         (self.folder / "central").mkdir(exist_ok=True)
-        (self.folder / "central" / "tree.toml").write_text(TREE, encoding="utf-8")
+        shutil.copyfile(_TREE, self.folder / "central" / "tree.toml")
         self._central("broker", "init", "--dir", str(self.folder / "broker"), "--port", str(self.broker_port))
         self._write_collector_file()
         self._publish_documents(made["issuer_public_key"])
@@ -337,7 +237,7 @@ port = {self.screen_port}
             "gate", "enrol", "--config", str(self.collector_file), "--gate", place.gate, "--grid", place.grid,
             "--site", place.site, "--public-key", public, "--out", str(folder / "enrolment.json"),
         )  # fmt: skip
-        text = _GATE.format(
+        text = _GATE_FORM.read_text(encoding="utf-8").format(
             gate=place.gate,
             name_zh=place.name_zh,
             name_en=place.name_en,

@@ -1,4 +1,4 @@
-"""What keeps strangers' pages away from the screen: host names, origins, and the headers of every answer."""
+"""What keeps strangers' pages away from a screen: host names, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ACT_HEADER: Final = "x-guankou-act"
 _HEADERS: Final = (
     (
         b"content-security-policy",
@@ -34,13 +32,6 @@ def is_known_host(header: str, configured: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_own_page(request: Request) -> bool:
-    """The request comes from a script of this very page: same origin, and a header that no form can send."""
-    origin = request.headers.get("origin", "")
-    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
-    return origin == own and request.headers.get(ACT_HEADER) == "1"
 
 
 class Shield:

@@ -12,17 +12,19 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _STOP_LIMIT_S: Final = 5.0
-_MOST_CONNECTIONS: Final = 200
 
 
 class ScreenError(Exception):
-    """The screen can't be served; the message names the key of the collector file and the remedy."""
+    """The screen can't be served; the message names the key of the configuration file and the remedy."""
 
 
 class WebThread:
-    """Serves one ASGI app. `closing` is called at stop, so that endless answers can end."""
+    """Serves one ASGI app. `closing` is called at stop, so that endless answers can end.
 
-    def __init__(self, app: ASGIApp, name: str, closing: Callable[[], None]) -> None:
+    More than `most_connections` at a time are answered with 503.
+    """
+
+    def __init__(self, app: ASGIApp, name: str, closing: Callable[[], None], most_connections: int) -> None:
         config = uvicorn.Config(
             app,
             loop="asyncio",
@@ -35,7 +37,7 @@ class WebThread:
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            limit_concurrency=_MOST_CONNECTIONS,
+            limit_concurrency=most_connections,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=2,
         )
@@ -56,8 +58,8 @@ class WebThread:
             self._thread.join(_STOP_LIMIT_S)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ScreenError."""
+def listen(host: str, port: int, file: str) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ScreenError, which calls the file to change `file`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -66,18 +68,16 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(64)
     except OSError as why:
         listener.close()
-        raise ScreenError(_explain(host, port, why)) from why
+        raise ScreenError(_explain(host, port, file, why)) from why
     return listener
 
 
-def _explain(host: str, port: int, why: OSError) -> str:
+def _explain(host: str, port: int, file: str, why: OSError) -> str:
     if why.errno == errno.EADDRINUSE:
         return (
             f"screen.port = {port} is in use on {host}: stop the program that listens there, "
-            "or set another screen.port in the collector file (0 takes a free one)"
+            f"or set another screen.port in the {file} (0 takes a free one)"
         )
     if why.errno == errno.EACCES:
-        return f"screen.port = {port} needs privileges on {host}: set a screen.port above 1023 in the collector file"
-    return (
-        f'screen.host = "{host}" can not be listened on ({why}): set an address of this machine in the collector file'
-    )
+        return f"screen.port = {port} needs privileges on {host}: set a screen.port above 1023 in the {file}"
+    return f'screen.host = "{host}" can not be listened on ({why}): set an address of this machine in the {file}'
