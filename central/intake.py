@@ -31,8 +31,8 @@ from checkpoint.records import (
     decode_payload,
 )
 
-# A floor named by a hello this long ago says nothing about who asks now: a gate names each epoch's every few minutes.
-_FLOOR_HOLDS_MS: Final = 5 * 60 * 1000
+# A floor named by a hello this long ago says nothing about who asks now.
+_FLOOR_HOLDS_MS: Final = 60 * 60 * 1000
 _YEAR_MS: Final = 366 * 86_400_000
 _MOST_OFFSET_MS: Final = 200 * _YEAR_MS
 
@@ -79,7 +79,8 @@ class Intake:
         store.save_epoch(state)
         self._check_complete()
         # A batch does not say its sender's floor: it holds its own records at least, and what hellos named lately.
-        floor = min(first, state.low_floor)
+        # Whoever stands on another line fills no gap of the main one: a head of the main line tells of the conflict.
+        floor = state.through + 1 if lines.on_side else min(first, state.low_floor)
         return stored_for(store, state, lines.gaps, floor, last)
 
     def _take(

@@ -28,6 +28,8 @@ class Lines:
         self.gaps = list(gaps)
         # Records that follow the same head as another one.
         self.forks: list[Link] = []
+        # Whether the run that was placed ends on a fork's other side.
+        self.on_side = False
         self._side_of = {(number, head): side for number, side, head in stored}
         self._taken = {(number, side) for number, side, _ in stored}
 
@@ -46,6 +48,7 @@ class Lines:
                 placed.append(Placed(index, side))
             else:
                 side = known
+        self.on_side = side != MAIN
         return placed
 
     def _joined_at_left(self, link: Link) -> int | None:

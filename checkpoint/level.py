@@ -151,11 +151,6 @@ class LaneLevel:
         """Streams whose device is suspect; ask for a reference target."""
         return tuple(sorted(name for name, stream in self._streams.items() if stream.drift.alarmed))
 
-    @property
-    def meaningless(self) -> tuple[str, ...]:
-        """Streams whose readings say nothing about fever at present."""
-        return tuple(sorted(name for name, stream in self._streams.items() if stream.meaningless_since_ms is not None))
-
     def device_checked(self) -> None:
         """Somebody held the device against a reference target and it was right: the sums start again."""
         for name, known in self._streams.items():

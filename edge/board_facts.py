@@ -10,12 +10,13 @@ ReleaseCause = Literal["exit_button", "fire"]
 
 
 class InputChanged(msgspec.Struct, frozen=True):
-    """A contact, debounced, `inverted` taken into account. After each `BoardBack` every terminal is told once."""
+    """A contact, debounced, `inverted` taken into account. After each `BoardBack` every terminal is told as `first`."""
 
     board: str
     terminal: int
     active: bool
     mono_ms: int
+    first: bool = False
 
 
 class Released(msgspec.Struct, frozen=True):

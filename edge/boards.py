@@ -116,7 +116,7 @@ class BoardThread:
                 self._back()
                 self._free_ways_out(board, changes)
                 for change in changes:
-                    self._post(InputChanged(self._name, change.terminal, change.active, self._mono_ms()))
+                    self._post(InputChanged(self._name, change.terminal, change.active, self._mono_ms(), change.first))
                 self._execute(board, self._orders.take(self._mono_ms(), self._is_free))
                 self._orders.wait(self._poll_s)
         finally:

@@ -7,7 +7,8 @@ from typing import Literal
 
 from checkpoint.temperature import Measurement
 
-Part = Literal["camera", "thermometer", "board"]
+# `presence`: the board of the presence sensor; `board`: any that the lane can't work without.
+Part = Literal["camera", "thermometer", "board", "presence"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,10 +81,10 @@ class Lane:
             case facts.PartDown(part, reason):
                 # Another reason for the same silence does not make it younger: the fail table counts from its start.
                 self.down[part] = (reason, self.down.get(part, ("", now.mono_ms))[1])
-                self._look_at_board(now)
+                self._parts_changed(now)
             case facts.PartUp(part):
                 self.down.pop(part, None)
-                self._look_at_board(now)
+                self._parts_changed(now)
             case facts.FireContact(active):
                 self._fire = active
             case facts.BarrierMoved():
@@ -172,12 +172,10 @@ class Lane:
         settings = self.world.policy.temperature
         if value_c is not None and value_c >= settings.plausible_min_c:
             self.presence.active(now.mono_ms)
-        if self.attempt is not None and self.opening is None:
-            taking = self.attempt.taking
-            kept = taking.kept
-            taking.feed(fact.measurement, now.at_ms)
-            if taking.kept > kept:
-                self._effects += of_thermometer(self.level)
+        if self.attempt is None or self.opening is not None:
+            return
+        if stream := self.attempt.taking.feed(fact.measurement, now.at_ms):
+            self._effects += of_thermometer(self.level, stream)
 
     def _presence(self, fact: facts.PresenceChanged, now: Moment) -> None:
         at_ms = now.mono_ms if fact.mono_ms is None else fact.mono_ms
@@ -186,11 +184,11 @@ class Lane:
             self._leave(now)
         self.presence.sensed(fact.occupied, at_ms)
 
-    def _look_at_board(self, now: Moment) -> None:
-        """A board that is gone takes the presence sensor with it: who stands here is not known, and then known anew."""
-        works = "board" not in self.down
-        if not works:
+    def _parts_changed(self, now: Moment) -> None:
+        """A presence sensor that is lost or back: who stands here is not known any more, and then known anew."""
+        if "board" in self.down:
             self._fire = False
+        works = "presence" not in self.down
         if self.settings.has_presence and self.presence.weak == works:
             if self.presence.occupied:
                 self._leave(now)

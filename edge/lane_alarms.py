@@ -31,11 +31,11 @@ def of_barrier(part: str, ok: bool, detail: str) -> Effect:
     return ClearAlarm("barrier_not_moved", part) if ok else RaiseAlarm("barrier_not_moved", part, detail, 1)
 
 
-def of_thermometer(level: LaneLevel) -> list[Effect]:
-    """What the readings so far say of the device itself; to be told after each one that was kept."""
+def of_thermometer(level: LaneLevel, stream: str) -> list[Effect]:
+    """What the readings so far say of the device, and of the weather; to be told after each one that `stream` kept."""
+    drifting = ", ".join(level.drifting[:_MOST_STREAMS])
+    off = stream if level.meaningless_since_ms(stream) is not None else ""
     return [
-        RaiseAlarm(name, "thermometer", ", ".join(streams[:_MOST_STREAMS]), 4)
-        if streams
-        else ClearAlarm(name, "thermometer")
-        for name, streams in (("drift", level.drifting), ("level_off", level.meaningless))
+        RaiseAlarm(name, "thermometer", detail, 4) if detail else ClearAlarm(name, "thermometer")
+        for name, detail in (("drift", drifting), ("level_off", off))
     ]

@@ -31,14 +31,14 @@ def roles_of(file: GateFile) -> dict[tuple[str, int], tuple[str, Role]]:
     return found
 
 
-def lanes_on(file: GateFile, board: str) -> tuple[str, ...]:
-    """Lanes that can't work without this board."""
-    return tuple(lane.name for lane in file.lanes if _uses(lane.inputs, lane.barrier, board))
-
-
-def _uses(inputs: object, barrier: object, board: str) -> bool:
-    wires = [getattr(inputs, role) for role in _ROLES] + [barrier]
-    return any(wire is not None and wire.board == board for wire in wires)
+def parts_on(file: GateFile, board: str) -> Iterator[tuple[str, facts.Part]]:
+    """Lanes that can't work without this board, and what of each goes with it."""
+    for lane in file.lanes:
+        wires = [getattr(lane.inputs, role) for role in _ROLES] + [lane.barrier]
+        if any(wire is not None and wire.board == board for wire in wires):
+            yield lane.name, "board"
+        if lane.inputs.presence is not None and lane.inputs.presence.board == board:
+            yield lane.name, "presence"
 
 
 class BoardEar:
@@ -62,12 +62,12 @@ class BoardEar:
                 if lane is not None:
                     yield LaneFact(lane[0], facts.WayOutFreed(fact.cause, fact.opened_mono_ms, fact.ok))
             case board_facts.BoardGone(board, why):
-                for lane_name in lanes_on(self._file, board):
-                    yield LaneFact(lane_name, facts.PartDown("board", "board_gone"))
+                for lane_name, part in parts_on(self._file, board):
+                    yield LaneFact(lane_name, facts.PartDown(part, "board_gone"))
                 yield FaultSeen("board_gone", board, "", why, 2)
             case board_facts.BoardBack(board):
-                for lane_name in lanes_on(self._file, board):
-                    yield LaneFact(lane_name, facts.PartUp("board"))
+                for lane_name, part in parts_on(self._file, board):
+                    yield LaneFact(lane_name, facts.PartUp(part))
                 yield FaultOver(board, "")
 
     def _input(self, fact: board_facts.InputChanged) -> Iterator[Item]:
@@ -76,6 +76,9 @@ class BoardEar:
             yield LaneFact(lane, facts.PresenceChanged(fact.active, fact.mono_ms))
         elif role == "fire":
             yield LaneFact(lane, facts.FireContact(fact.active))
+        elif fact.first:
+            # A beam or button found active when the board comes back says nothing about now.
+            return
         elif role == "crossing" and fact.active:
             yield LaneFact(lane, facts.Crossed())
         elif role == "assist" and fact.active:

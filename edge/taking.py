@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from checkpoint.policy_schema import Site, TemperatureSettings
-from checkpoint.temperature import Judged, Measurement, TemperatureJudge, judge_window, second_site
+from checkpoint.temperature import Judged, Measurement, TemperatureJudge, WindowResult, judge_window, second_site
 
 # From the first site to the second: without the target leaving in between, wait this long for the arm to come up.
 _CHANGE_MS: Final = 1500
@@ -17,7 +17,6 @@ class Taking:
     """Fed with measurements of one presence; `people` holds one result for each person measured to the end.
 
     `shade_over_ms`: when a second site may be measured after a wait in the shade (monotonic), 0 if none was asked for.
-    `kept`: first readings that the lane's level has learned from.
     """
 
     def __init__(self, judge: TemperatureJudge, settings: TemperatureSettings) -> None:
@@ -33,7 +32,6 @@ class Taking:
         self._wait_for_gap = False
         self.people: list[Judged] = []
         self.unstable = False
-        self.kept = 0
         self.last: Measurement | None = None
 
     @property
@@ -60,39 +58,42 @@ class Taking:
         """This person has been in the shade already: a second site is measured at once."""
         self._rested, self.shade_over_ms = True, 0
 
-    def feed(self, measurement: Measurement, at_ms: int) -> None:
-        """Take one frame. `at_ms` is the wall time for the lane's level."""
+    def feed(self, measurement: Measurement, at_ms: int) -> str:
+        """Take one frame. `at_ms` is the wall time for the lane's level.
+
+        Returns the stream of the level that has learned a first reading by it; empty if none has.
+        """
         self.last = measurement
         if not _target(measurement, self._settings):
             self._window.clear()
             self._wait_for_gap = False
             self._not_before_ms = min(self._not_before_ms, measurement.mono_ms)
-            return
+            return ""
         if self._wait_for_gap or measurement.mono_ms < max(self._not_before_ms, self.shade_over_ms):
-            return
+            return ""
         self._window.append(measurement)
         oldest_ms = measurement.mono_ms - round(self._settings.window_s * 1000)
         while self._window[0].mono_ms < oldest_ms:
             self._window.popleft()
-        self._judge_window(at_ms)
-
-    def _judge_window(self, at_ms: int) -> None:
         window = judge_window(list(self._window), self._settings)
         self.unstable = window.kind == "unstable"
         if window.kind != "value":
-            return
+            return ""
         self._window.clear()
         if self._first is None:
-            site = self._judge.first_site(window.ambient_c)
-            judged = self._judge.first(window, site, at_ms)
-            self._judge.keep(judged)
-            self.kept += 1
-            if judged.wants_second:
-                self._ask_second(judged, site)
-                return
+            return self._take_first(window, at_ms)
+        self._finish(self._judge.second(self._first, window, self._site or "wrist", at_ms))
+        return ""
+
+    def _take_first(self, window: WindowResult, at_ms: int) -> str:
+        site = self._judge.first_site(window.ambient_c)
+        judged = self._judge.first(window, site, at_ms)
+        self._judge.keep(judged)
+        if judged.wants_second:
+            self._ask_second(judged, site)
         else:
-            judged = self._judge.second(self._first, window, self._site or "wrist", at_ms)
-        self._finish(judged)
+            self._finish(judged)
+        return judged.stream
 
     def _ask_second(self, judged: Judged, site: Site) -> None:
         now_ms = self.last.mono_ms if self.last else 0

@@ -81,6 +81,8 @@ class UplinkCore:
         self._flights = Flights()
         self._reask_ms = settings.reask_ms
         self._probing = False
+        # Epochs whose batch was answered below their floor: nothing more of them is sent before a hello is answered.
+        self._hello_first: set[bytes] = set()
         self._covers: dict[bytes, _Cover] = {}
         # Only questions after this one may cover a purge again.
         self._cover_after = 0
@@ -206,6 +208,12 @@ class UplinkCore:
         if stored != state.watermark:
             self._source.set_watermark(state.epoch, stored)
         self._cover(question.order, question.asked, state.epoch, stored, below_floor)
+        # A batch does not say the floor, so it may be answered for somebody who holds more. Sent along with each
+        # hello, it would undo the hello's answer for ever.
+        if question.hello:
+            self._hello_first.discard(state.epoch)
+        elif below_floor:
+            self._hello_first.add(state.epoch)
         self._settle(question.order, state, stored)
         return "counted"
 
@@ -263,7 +271,7 @@ class UplinkCore:
     def _batches(self, states: Sequence[EpochState], now: Moment) -> list[Message]:
         self._give_up_waiting(now)
         state = next((state for state in states if state.unsent), None)
-        if state is None:
+        if state is None or state.epoch in self._hello_first:
             return []
         if self._flights.epoch != state.epoch:
             self._flights.clear()
@@ -308,7 +316,8 @@ class UplinkCore:
         # Every heartbeat names the newest epochs; the older ones take turns.
         numbers = [0]
         if len(pages) > 1:
-            self._older_page = self._older_page % (len(pages) - 1) + 1
+            waiting = (at for at, page in enumerate(pages) if any(row.epoch in self._hello_first for row in page))
+            self._older_page = next(waiting, 0) or self._older_page % (len(pages) - 1) + 1
             numbers = [self._older_page, 0]
         return [self._ask_about(pages[number], now, number, len(pages)) for number in numbers]
 
@@ -319,7 +328,7 @@ class UplinkCore:
 
     def _ask_about(self, page: Sequence[EpochState], now: Moment, number: int, pages: int) -> Message:
         nonce = self._nonce()
-        self._questions.ask(nonce, {state.epoch: state.last for state in page}, now)
+        self._questions.ask(nonce, {state.epoch: state.last for state in page}, now, hello=True)
         payload = self._packer.hello(page, now, nonce, number, pages, self.depth)
         # The first page is what a collector finds when it starts.
         return Message("state", payload, retain=number == 0)

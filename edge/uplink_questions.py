@@ -17,6 +17,7 @@ class Question:
     """A batch or a page of a hello: `named` is the last number it named of each epoch, `order` grows with each one."""
 
     order: int
+    hello: bool
     named: dict[bytes, int]
     asked: Moment
 
@@ -41,9 +42,9 @@ class Questions:
         self.newest = 0
         """Order of the newest question."""
 
-    def ask(self, nonce: bytes, named: dict[bytes, int], asked: Moment) -> Question:
+    def ask(self, nonce: bytes, named: dict[bytes, int], asked: Moment, *, hello: bool = False) -> Question:
         self.newest += 1
-        question = Question(self.newest, named, asked)
+        question = Question(self.newest, hello, named, asked)
         self._by_nonce[nonce] = question
         if len(self._by_nonce) > _MOST_QUESTIONS:
             self._by_nonce.popitem(last=False)

@@ -166,6 +166,13 @@ def test_what_was_let_in_without_a_check_says_so() -> None:
     ]
 
 
+def test_a_low_reading_that_the_fail_table_lets_home_is_never_called_all_right() -> None:
+    home = policy('[fail.temperature_low]\nnone = { residents = "allow", for_s = 600 }\n')
+    decision = _decide(shown(), LOW, state=gate(attendance="none"), under=home)
+    assert (decision.verdict, decision.reason) == ("allow", "allowed_by_fail_table")
+    assert "unmeasured" in decision.tags
+
+
 def test_a_measurement_by_hand_is_marked() -> None:
     assert _decide(shown(), replace(OK, manual=True), state=gate(down_for_s=DOWN)).tags == ("manual",)
 

@@ -108,11 +108,11 @@ def test_a_sensor_that_is_lost_ends_the_presence_and_makes_the_binding_weak() ->
     bench = Bench()
     bench.come()
     bench.wait(200, codes=(a_pass(1),))
-    bench.tell(facts.PartDown("board", "board_gone"))
+    bench.tell(facts.PartDown("presence", "board_gone"))
     assert bench.outcomes == [("abandoned", "")]
     bench.wait(1500, codes=(a_pass(2),), object_c=HEALTHY)
     assert bench.verdicts == [("escalate", "binding_weak")]
-    bench.tell(facts.PartUp("board"))
+    bench.tell(facts.PartUp("presence"))
     bench.wait(2500)
     bench.come()
     bench.wait(1500, codes=(a_pass(3),), object_c=HEALTHY)

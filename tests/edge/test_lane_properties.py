@@ -39,9 +39,12 @@ events = st.one_of(
     st.builds(facts.CodesSeen, st.lists(st.sampled_from(CODES), max_size=2).map(tuple)),
     st.just(facts.Crossed()),
     st.just(facts.AssistPressed()),
-    st.builds(facts.PartDown, st.sampled_from(["camera", "thermometer", "board"]), st.just("thermometer_gone")),
-    st.builds(facts.PartUp, st.sampled_from(["camera", "thermometer", "board"])),
-    st.builds(facts.WayOutFreed, st.sampled_from(["exit_button", "fire"]), st.just(0), st.just(True)),
+    st.builds(facts.FireContact, st.booleans()),
+    st.builds(
+        facts.PartDown, st.sampled_from(["camera", "thermometer", "board", "presence"]), st.just("thermometer_gone")
+    ),
+    st.builds(facts.PartUp, st.sampled_from(["camera", "thermometer", "board", "presence"])),
+    st.builds(facts.WayOutFreed, st.sampled_from(["exit_button", "fire"]), st.just(0), st.booleans()),
     st.builds(
         facts.GuardDecided,
         st.sampled_from(["admit", "refuse", "open", "measured"]),
@@ -63,6 +66,7 @@ def play(bench: Bench, script: list[object]) -> None:
         else:
             bench.tell(step)  # type: ignore[arg-type]
     bench.tell(facts.PresenceChanged(False))
+    bench.tell(facts.FireContact(False))
     bench.wait(30_000)
 
 

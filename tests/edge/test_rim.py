@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from drivers.protocols import Reading
-from edge import facts
+from edge import board_facts, facts
 from edge.core import FaultOver, FaultSeen, Item, LaneFact
-from edge.rim import SILENT_MS, ThermometerEar
+from edge.rim import SILENT_MS, BoardEar, ThermometerEar
+from firmware_config.load import load_gate_file
+
+TWO_LANES = Path(__file__).parents[2] / "firmware_config" / "gates" / "person-two-lanes-gy614v3-modbus.toml"
 
 GOOD, STUCK, BEYOND, OTHER_MODE = ("ok",), ("stuck",), ("out_of_range",), ("mode_mismatch",)
 
@@ -61,3 +66,50 @@ def test_a_device_in_another_mode_is_as_good_as_silent() -> None:
     assert (heard.faults, heard.measured) == (["thermometer_silent"], 0)
     heard.reads(GOOD, SILENT_MS + 2)
     assert heard.over[-1] == "thermometer_silent"
+
+
+def test_a_board_that_two_lanes_share_takes_both_with_it_and_each_hears_its_own_inputs() -> None:
+    items: list[Item] = []
+    file = load_gate_file(TWO_LANES)
+    ear = BoardEar(file, items.append)
+    (board,) = file.boards
+    ear(board_facts.BoardGone(board, "unplugged"))
+    down = {(i.lane, i.fact.part) for i in items if isinstance(i, LaneFact) and isinstance(i.fact, facts.PartDown)}
+    lanes = {lane.name for lane in file.lanes}
+    assert {(lane, "board") for lane in lanes} <= down
+    for lane in file.lanes:
+        items.clear()
+        wire = lane.inputs.presence
+        if wire is not None:
+            assert (lane.name, "presence") in down
+            ear(board_facts.InputChanged(board, wire.terminal, True, 77))
+            assert items == [LaneFact(lane.name, facts.PresenceChanged(True, 77))]
+
+
+def test_the_fire_contact_is_told_to_its_lane_until_it_is_over() -> None:
+    items: list[Item] = []
+    file = load_gate_file(TWO_LANES)
+    ear = BoardEar(file, items.append)
+    for lane in file.lanes:
+        wire = lane.inputs.fire
+        if wire is not None:
+            for active in (True, False):
+                ear(board_facts.InputChanged(wire.board, wire.terminal, active, 5))
+    told = [
+        item.fact.active for item in items if isinstance(item, LaneFact) and isinstance(item.fact, facts.FireContact)
+    ]
+    assert told == [True, False] * sum(lane.inputs.fire is not None for lane in file.lanes)
+    assert told
+
+
+def test_a_beam_found_broken_when_the_board_comes_back_is_nobody_going_through() -> None:
+    items: list[Item] = []
+    file = load_gate_file(TWO_LANES)
+    ear = BoardEar(file, items.append)
+    wires = [lane.inputs.crossing for lane in file.lanes if lane.inputs.crossing is not None]
+    assert wires
+    for wire in wires:
+        ear(board_facts.InputChanged(wire.board, wire.terminal, True, 5, first=True))
+        assert items == []
+        ear(board_facts.InputChanged(wire.board, wire.terminal, True, 9))
+        assert isinstance(items.pop(), LaneFact)

@@ -46,7 +46,7 @@ class Rig:
     def person(self, machine: str, intent: Intent = "resident") -> Person:
         """Somebody comes to this machine and gets what they want."""
         person = self._entrances[machine].next_person(intent)
-        assert person.done, person
+        assert person.done, f"{person}; {machine} says: {self.town.tail(machine)}"
         return person
 
     def appear(self, machine: str) -> None:

@@ -34,3 +34,28 @@ def run(steps: list[Step]) -> None:
 @given(_STEPS)
 def test_after_any_schedule_both_ends_hold_the_same_and_nothing_counts_twice(steps: list[Step]) -> None:
     run(steps)
+
+
+# Each of these once broke; what was wrong stands beside it.
+_BROKEN: dict[str, list[Step]] = {
+    # A hello retained from before a purge kept the floor low for an hour, and a batch that goes out beside each hello
+    # was answered below the gate's floor, which undid what the hello's answer had said: both ends asked for ever.
+    "restored beyond a purge": [("tidy", 0, 0), ("restore", 0, 0)],
+    # The same with a second machine on the epoch, whose lower floor was true.
+    "two floors": [("many", 9, 0), ("twin", 15, 0), ("tidy", 14, 0), ("restore", 0, 0)],
+    # Two gaps side by side were taken for missing records by the audit.
+    "adjacent gaps": [("tidy", 15, 0), ("tidy", 3, 0), ("restore", 0, 0), ("exchange", 9, 0)],
+    # A copied program whose record stands where another's is missing was told of the gap for ever, never of the
+    # conflict, and so its newer epochs would have waited for ever too.
+    "another record where one is missing": [
+        ("twin", 3, 0), ("write", 11, 0), ("twin", 0, 0), ("tidy", 14, 0), ("many", 13, 47), ("publish", 0, 0),
+        ("turn", 6, 18), ("restore", 0, 0),
+    ],
+    # Two passages that a copied program recorded under one number went to subscribers under one id.
+    "one id for two passages": [("twin", 0, 0), ("write", 0, 2), ("write", 2, 26)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", _BROKEN.values(), ids=_BROKEN.keys())
+def test_schedules_that_once_broke(steps: list[Step]) -> None:
+    run(steps)
