@@ -71,8 +71,11 @@ def _epoch(store: SqliteStore, gate: GateRow, state: EpochState) -> EpochReport:
 def _noted(gaps: Sequence[Gap], first: int, last: int) -> bool:
     """Whether gaps, one or several side by side, are exactly `first`..`last`."""
     inside = [gap for gap in gaps if first <= gap.first and gap.last <= last]
-    return bool(inside) and inside[0].first == first and inside[-1].last == last and all(
-        before.last + 1 == after.first for before, after in pairwise(inside)
+    return (
+        bool(inside)
+        and inside[0].first == first
+        and inside[-1].last == last
+        and all(before.last + 1 == after.first for before, after in pairwise(inside))
     )
 
 

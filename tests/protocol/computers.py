@@ -1,4 +1,4 @@
-"""A gate's computer: the real outbox, its reader and the real uplink core on a disk that can be copied and rolled back."""
+"""A gate's computer: the real outbox, its reader and the real uplink core on a disk that can be copied."""
 
 from __future__ import annotations
 

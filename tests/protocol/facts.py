@@ -1,4 +1,4 @@
-"""What must be true of both ends once all has arrived, found from what the gates wrote, never from the collector's word."""
+"""What must be true of both ends once all has arrived, found from what the gates wrote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 
 from central import audit
-from checkpoint.records import ZERO_HEAD, Cleared, ClockSet, Fault, OutcomeOf, Payload, Verdict
+from checkpoint.records import ZERO_HEAD, Cleared, ClockSet, Fault, OutcomeOf, Verdict
 from tests.protocol.world import World
 
 
@@ -125,9 +125,7 @@ def forks_are_told(world: World) -> None:
 
 def fork_cases(world: World) -> set[tuple[int, bytes, int]]:
     return set(
-        world.store.connection.execute(
-            "SELECT gate_no, epoch, number FROM alarm_case WHERE origin = 'fork'"
-        ).fetchall()
+        world.store.connection.execute("SELECT gate_no, epoch, number FROM alarm_case WHERE origin = 'fork'").fetchall()
     )
 
 
@@ -192,7 +190,3 @@ def known(world: World, head: bytes):
         return None, None
     readable = written.payload.version == 1 or world.reads_newer
     return written.header, written.payload if readable else None
-
-
-def payload_of(world: World, head: bytes) -> Payload | None:
-    return known(world, head)[1]

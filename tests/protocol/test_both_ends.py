@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.central.conftest import Core
+from tests.central.sim import Gate
 from tests.protocol.facts import check_all
 from tests.protocol.world import Step, World
 
@@ -59,3 +63,16 @@ _BROKEN: dict[str, list[Step]] = {
 @pytest.mark.parametrize("steps", _BROKEN.values(), ids=_BROKEN.keys())
 def test_schedules_that_once_broke(steps: list[Step]) -> None:
     run(steps)
+
+
+def test_a_hello_retained_from_before_a_purge_holds_no_batch_back(tmp_path) -> None:
+    gate = Gate()
+    epoch = gate.reopen()
+    for number in range(1, 3):
+        gate.passage(number)
+    core = Core(tmp_path / "central.db", gate)
+    with closing(core.store):
+        core.ingest.hello(gate.name, gate.hello(), retained=True)
+        gate.floors[epoch] = 3
+        core.ingest.hello(gate.name, gate.hello())
+        assert core.batch(gate, gate.batch(3, 5)).stored_through == 5
