@@ -293,7 +293,7 @@ class Intake:
     def _overtaken(self, hello: wire.Hello, row: wire.EpochRow, state: EpochState) -> bool:
         """Whether this hello about a growing epoch was made before the records after it: retained, or late."""
         after = self._store.record(state.id, row.last + 1, MAIN)
-        return after is not None and after.at > hello.at
+        return after is not None and after.at >= hello.at
 
     def _report_orphans(self, row: wire.EpochRow, state: EpochState) -> None:
         """This epoch has ended: a copy of a later number, or of another record than the stored one, stays alone."""

@@ -23,11 +23,12 @@ from checkpoint.records import (
     encode_header,
     head_of,
 )
-from tools.chaos.judge import judge_side, judge_summaries
+from tools.chaos.judge import judge_side
 from tools.chaos.kills import Kill
 from tools.chaos.people import Person, Try
 from tools.chaos.sides import Pulse, Side
 from tools.demo.evidence import Kept
+from tools.demo.sums import judge_summaries
 
 START_MS = 1_700_000_000_000
 WHERE = Where("garden", "in", "in", "person")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from central.keys import load_key
-from tools.chaos.judge import judge_summaries, recount
 from tools.chaos.people import Entrance, Intent, Person
 from tools.chaos.run import PACE, places
 from tools.chaos.sides import Side, pulses
@@ -19,6 +18,7 @@ from tools.demo.evidence import Kept, broken_chain, collector_records, gate_reco
 from tools.demo.processes import Town
 from tools.demo.street import Street, wait
 from tools.demo.subscriber import password_of, summaries
+from tools.demo.sums import judge_summaries, recount
 
 GATES = ("gate-1", "gate-2")
 _LIMIT_S = 40.0

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from checkpoint.records import OutcomeOf, Verdict
 from tools.chaos.people import Person, Try
-from tools.chaos.sides import Pulse, Side, day_starts_ms
+from tools.chaos.sides import Pulse, Side
 from tools.demo.evidence import Kept, broken_chain
 from tools.demo.judge import Finding
+from tools.demo.sums import judge_summaries
 
 # From a committed verdict to the contact: the board's turn, the pause between two pulses, a loaded machine.
 _SWITCH_MS: Final = 3000
@@ -19,7 +20,6 @@ _LONGEST_PULSE_MS: Final = 1500
 # From stepping in to an outcome, without a kill and with one.
 _TRY_MS: Final = 12_000
 _PERSON_MS: Final = 90_000
-_FIGURES: Final = {Verdict: "verdict", OutcomeOf: "outcome"}
 
 
 def judge(sides: list[Side], summaries: Mapping[str, dict[str, Any]]) -> list[Finding]:
@@ -201,58 +201,6 @@ def _told(side: Side) -> str:
         f"{len(side.people)} people, {again} had to try again, {abandoned} abandoned,"
         f" the slowest took {longest_ms / 1000:.1f} s"
     )
-
-
-# --- sums ----------------------------------------------------------------------------------------------------------
-
-
-def judge_summaries(sides: list[Side], summaries: Mapping[str, dict[str, Any]]) -> list[Finding]:
-    """Published sums against a naive recount of what the gates themselves hold, for each grid and every ancestor."""
-    paths = {above for side in sides for above in _upwards(side.grid_path)}
-    return [_sums(path, sides, summaries.get(path)) for path in sorted(paths, key=lambda path: (path.count("/"), path))]
-
-
-def _sums(path: str, sides: list[Side], said: dict[str, Any] | None) -> Finding:
-    name = f"I2 summary {path}"
-    if said is None:
-        return Finding(name, False, "nothing is published")
-    below = [side for side in sides if f"{side.grid_path}/".startswith(f"{path}/")]
-    truth = recount([kept for side in below for kept in side.on_disk], day_starts_ms(said))
-    wrong = [
-        f"{figure}: published {told}, counted {dict(truth[figure])}"
-        for figure in ("verdict", "outcome")
-        if (told := {value: n for value, n in said["today"][figure].items() if n}) != dict(truth[figure])
-    ]
-    gates = said["completeness"]["expected"]
-    if gates != len(below):
-        wrong.append(f"speaks of {gates} gates, {len(below)} are there")
-    return Finding(name, not wrong, _some(wrong) or f"{sum(truth['outcome'].values())} outcomes")
-
-
-def recount(records: Iterable[Kept], from_ms: int) -> dict[str, Counter[str]]:
-    """Verdicts and outcomes since a moment; of several in one passage the first counts."""
-    first: dict[tuple[str, bytes, str], Kept] = {}
-    for kept in records:
-        figure = _FIGURES.get(type(kept.payload))  # type: ignore[arg-type]
-        if figure is None or kept.header.passage is None:
-            continue
-        key = (kept.header.gate, kept.header.passage, figure)
-        if key not in first or _order(kept) < _order(first[key]):
-            first[key] = kept
-    counted: dict[str, Counter[str]] = {"verdict": Counter(), "outcome": Counter()}
-    for (_, _, figure), kept in first.items():
-        if kept.header.at >= from_ms:
-            counted[figure][getattr(kept.payload, figure)] += 1
-    return counted
-
-
-def _order(kept: Kept) -> tuple[int, bytes, int]:
-    return kept.header.at, kept.header.epoch, kept.header.number
-
-
-def _upwards(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
 
 
 def _name(kept: Kept) -> str:

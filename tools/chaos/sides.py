@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tools.chaos.kills import Kill
 from tools.chaos.people import Person
@@ -72,8 +70,3 @@ def pulses(wire_log: Path) -> list[Pulse]:
         else:
             found[-1] = Pulse(found[-1].from_ms, event["at_ms"])
     return found
-
-
-def day_starts_ms(summary: dict[str, Any]) -> int:
-    """When the day of a published summary began."""
-    return round(datetime.fromisoformat(summary["today"]["start"]).timestamp() * 1000)

@@ -17,12 +17,13 @@ from rich.table import Table
 
 from central.keys import load_key
 from tools.demo.evidence import collector_records, gate_records, openings
-from tools.demo.judge import Finding, GateEvidence, judge_gate, judge_scene, judge_summaries
+from tools.demo.judge import Finding, GateEvidence, judge_gate, judge_scene
 from tools.demo.office import Office
 from tools.demo.people import Scene, go_through, script
 from tools.demo.processes import PLACES, SetupError, Town
 from tools.demo.street import wait
 from tools.demo.subscriber import password_of, summaries
+from tools.demo.sums import judge_summaries
 
 # Wide enough for the tables when the output goes to a file.
 _console = Console(width=None if sys.stdout.isatty() else 150)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,17 +86,6 @@ def passages(records: list[Kept]) -> list[Passage]:
         if isinstance(kept.payload, OutcomeOf) and passage.outcome is None:
             passage.outcome = kept.payload
     return list(found.values())
-
-
-def recount(records: list[Kept]) -> dict[str, Counter[str]]:
-    """Verdicts and outcomes per value, counted naively from records: the truth that summaries must equal."""
-    counted: dict[str, Counter[str]] = {"verdict": Counter(), "outcome": Counter()}
-    for passage in passages(records):
-        if passage.verdict:
-            counted["verdict"][passage.verdict.verdict] += 1
-        if passage.outcome:
-            counted["outcome"][passage.outcome.outcome] += 1
-    return counted
 
 
 def broken_chain(records: list[Kept]) -> str:

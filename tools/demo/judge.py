@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from checkpoint.records import Verdict
-from tools.demo.evidence import Kept, Opened, Passage, broken_chain, passages, recount
+from tools.demo.evidence import Kept, Opened, Passage, broken_chain, passages
 from tools.demo.people import Expected, Scene
 
 # A record may be stamped a little after the scene that made it was over; scenes leave room for that.
@@ -130,28 +130,3 @@ def _opens(kept: Kept) -> bool:
     if kept.header.kind == "override":
         return getattr(payload, "act", "") in ("admit", "open")
     return isinstance(payload, Verdict) and payload.verdict == "allow"
-
-
-def judge_summaries(gates: list[GateEvidence], summaries: Mapping[str, dict[str, Any]]) -> list[Finding]:
-    """Published sums against a naive recount of what the gates themselves hold, for each grid and every ancestor."""
-    findings = []
-    paths = sorted(
-        {path for gate in gates for path in _upwards(gate.grid_path)}, key=lambda path: (path.count("/"), path)
-    )
-    for path in paths:
-        below = [k for gate in gates if f"{gate.grid_path}/".startswith(f"{path}/") for k in gate.on_disk]
-        truth, said = recount(below), summaries.get(path, {})
-        wrong = [figure for figure in ("verdict", "outcome") if _sum(said, figure) != dict(truth[figure])]
-        detail = f"{sum(truth['outcome'].values())} outcomes" if not wrong else f"{wrong}: {said} against {truth}"
-        findings.append(Finding(f"I2 summary {path} equals a recount", not wrong, detail))
-    return findings
-
-
-def _sum(summary: Mapping[str, Any], figure: str) -> dict[str, int]:
-    today: Mapping[str, Any] = summary.get("today", {})
-    return {value: n for value, n in today.get(figure, {}).items() if n}
-
-
-def _upwards(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
