@@ -99,6 +99,7 @@ class BoardThread:
             except DriverError as error:
                 self._gone(str(error))
             except Exception as error:
+                # The outermost loop of this thread: without it nobody would free the way out any more.
                 _log.exception("board_thread", board=self._name)
                 self._gone(repr(error))
             self._stop.wait(_BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)])

@@ -44,6 +44,7 @@ class ThermometerThread:
                 self._ear.down("thermometer_gone", str(error))
                 self._stop.wait(_READ_S)
             except Exception:
+                # The outermost loop of this thread: a mistake here must not end measuring for good.
                 _log.exception("thermometer_thread")
                 self._stop.wait(_READ_S)
 
