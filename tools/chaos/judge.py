@@ -153,17 +153,17 @@ def _person(side: Side, person: Person, outcomes: list[OutcomeOf]) -> Iterator[s
         yield from (f"{who}: {why}" for why in _try(side, one))
     if person.intent == "leaves":
         return
-    killed = any(side.killed_between(one.began_ms, one.ended_ms) for one in person.tries)
+    excused = any(side.excused_between(one.began_ms, one.ended_ms) for one in person.tries)
     told: Counter[str] = Counter(outcome.outcome for outcome in outcomes)
     good = "turned_back" if person.intent == "expired" else "passed"
-    if told != {good: 1} and not killed:
+    if told != {good: 1} and not excused:
         yield f"{who} is recorded as {dict(told)}"
-    if killed and (told[good] > 1 or told[good] + told["abandoned"] == 0):
-        yield f"{who}, whose gate was killed, is recorded as {dict(told)}"
+    if excused and (told[good] > 1 or told[good] + told["abandoned"] == 0):
+        yield f"{who}, whose gate was in trouble, is recorded as {dict(told)}"
 
 
 def _try(side: Side, one: Try) -> Iterator[str]:
-    if side.killed_between(one.began_ms, one.ended_ms):
+    if side.excused_between(one.began_ms, one.ended_ms):
         return
     if one.answer not in ("open", "deny"):
         yield f"was answered {one.answer or 'nothing'!r} at {one.began_ms}"

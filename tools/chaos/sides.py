@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.chaos.kills import Kill
@@ -33,6 +33,13 @@ class Side:
     pulses: list[Pulse]
     people: list[Person]
     kills: list[Kill]
+    troubles: list[tuple[int, int]] = field(default_factory=list)
+    """From when to when nobody could expect to be served, for another cause than a kill."""
+
+    def excused_between(self, from_ms: int, to_ms: int) -> bool:
+        """Whether the gate was dead, or in trouble, at some time of this interval."""
+        in_trouble = any(began <= to_ms and from_ms <= ended for began, ended in self.troubles)
+        return in_trouble or self.killed_between(from_ms, to_ms)
 
     def killed_between(self, from_ms: int, to_ms: int) -> bool:
         """Whether the gate was dead, or not yet recording again, at some time of this interval."""

@@ -72,6 +72,12 @@ class Town:
 
     def __init__(self, folder: Path, places: Sequence[Place] = PLACES, pace: Pace = DEMO) -> None:
         self.folder = folder
+        self.uplinks: dict[str, int] = {}
+        """Port that a gate, or `collector`, takes for the broker's: for a proxy in between. Fill it before `set_up`."""
+        self.before: dict[str, list[str]] = {}
+        """Words before a process's command, such as `strace` and its options."""
+        self.environment: dict[str, dict[str, str]] = {}
+        """What a process finds in its environment beside ours."""
         self.places = tuple(places)
         self._pace = pace
         self.broker_port, self.screen_port = free_port(), free_port()
@@ -155,6 +161,10 @@ class Town:
     def pid(self, name: str) -> int:
         return self._running[name].pid
 
+    def ended(self, name: str) -> int | None:
+        """How a process ended by itself; None while it runs. Start it again as if it had been killed."""
+        return self._running[name].poll()
+
     def central(self, *words: str) -> str:
         """One `guankou-central` command with the town's collector file. Raises SetupError with its words."""
         return self._central(*words, "--config", str(self.collector_file))
@@ -205,7 +215,7 @@ class Town:
 data_dir = "data"
 tree = "tree.toml"
 [broker]
-port = {self.broker_port}
+port = {self.uplinks.get("collector", self.broker_port)}
 dir = "../broker"
 password_file = "../broker/collector.password"
 [screen]
@@ -243,7 +253,7 @@ port = {self.screen_port}
             name_en=place.name_en,
             attendance=place.attendance,
             pulse_s=self._pace.pulse_s,
-            broker_port=self.broker_port,
+            broker_port=self.uplinks.get(place.gate, self.broker_port),
             screen_port=self.gate_ports[place.gate],
             pin_hash=PasswordHasher(time_cost=1, memory_cost=8192).hash(PIN),
             relay=folder / "relay",
@@ -262,7 +272,13 @@ port = {self.screen_port}
     def _spawn(self, name: str, command: list[str]) -> None:
         log = (self.folder / f"{name}.log").open("ab")
         self._logs.append(log)
-        self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self._running[name] = subprocess.Popen(
+            [*self.before.get(name, ()), *command],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | self.environment.get(name, {}),
+        )
 
 
 def _command(package: str, *words: str) -> str:

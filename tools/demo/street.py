@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,10 +140,22 @@ class Street:
         self.screen.watch(port)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a guard's page showed from a moment on. `state` of the first lane; empty while the gate sent nothing."""
+
+    at_ms: int
+    state: str
+    faults: tuple[str, ...]
+    recording: bool
+
+
 class ScreenWatch:
     """Follows a guard's page by its event stream, and connects again when the gate was away."""
 
     def __init__(self) -> None:
+        self.changes: list[Shown] = []
+        """Everything that was shown, one entry a change."""
         self._page: dict[str, Any] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -164,12 +177,20 @@ class ScreenWatch:
         lanes: list[dict[str, Any]] = self._page.get("lanes", [])
         return lanes[0] if lanes else {}
 
+    def _show(self, page: dict[str, Any]) -> None:
+        self._page = page
+        faults = tuple(fault["en"] for fault in page.get("faults", ()))
+        shown = Shown(time.time_ns() // 1_000_000, self.lane().get("state", ""), faults, page.get("recording", False))
+        last = self.changes[-1] if self.changes else None
+        if last is None or replace(shown, at_ms=last.at_ms) != last:
+            self.changes.append(shown)
+
     def _run(self, port: int) -> None:
         while not self._stop.is_set():
             try:
                 self._follow(port)
             except (OSError, http.client.HTTPException, ValueError):
-                self._page = {}
+                self._show({})
                 self._stop.wait(0.3)
 
     def _follow(self, port: int) -> None:
@@ -182,7 +203,7 @@ class ScreenWatch:
                 if not line:
                     raise ConnectionError("stream ended")
                 if line.startswith(b"data:"):
-                    self._page = json.loads(line[5:])["page"]
+                    self._show(json.loads(line[5:])["page"])
         finally:
             connection.close()
 
