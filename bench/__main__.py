@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +13,11 @@ from importlib import import_module
 from typing import Any, Final
 
 import click
-import structlog
+
+from bench.words import only_errors
 
 # In this order: what needs a calm machine most comes first. Each module has `run()`.
-BENCHES: Final = ("vision", "verdict", "outbox", "ingest", "drain", "footprint")
+BENCHES: Final = ("vision", "verdict", "outage", "outbox", "ingest", "drain", "reconnect", "wear", "footprint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,11 @@ TARGETS: Final = (
     Target(("vision", "moving", "median_ms"), 4),
     Target(("vision", "moving_noise", "median_ms"), 4),
     Target(("verdict", "p99_ms"), 60),
+    Target(("outage", "p99_ratio", "broker_down_over_online", "of_blocks"), 1.2),
+    Target(("outage", "p99_ratio", "full_over_online", "of_blocks"), 1.2),
+    Target(("outage", "p99_ratio", "full_over_empty_both_down", "of_blocks"), 1.2),
+    Target(("outage", "drain", "with_backlog", "start_s"), 5),
+    Target(("reconnect", "first_answer_s", "worst"), 15),
     Target(("drain", "records_per_s"), 20_000, at_least=True),
     Target(("footprint", "pss_mib"), 180),
     Target(("footprint", "nothing_shared_outside_mib"), 180),
@@ -56,11 +60,7 @@ TARGETS: Final = (
 @click.argument("names", nargs=-1, type=click.Choice(BENCHES))
 def main(names: tuple[str, ...]) -> None:
     """Measure everything, or only what is named."""
-    # The parts under test log as they work; only what is wrong matters here, and standard output is for the figures.
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    only_errors()
     machine = _machine()
     results = {name: _measured(name) for name in BENCHES if not names or name in names}
     targets = {".".join(target.path): judged for target in TARGETS if (judged := target.judged(results))}

@@ -19,24 +19,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Final
 
-import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from bench.backlog import fill
+from bench.gate_side import enrolment_of, link_settings, runner_of
 from bench.town import cpu_s, quiet_town, waited_s
-from checkpoint import cose, topics
+from checkpoint import topics
 from edge.clock import SystemClock
 from edge.keys import load_key
-from edge.mqtt import Acknowledged, Connected, LinkFact, LinkSettings, MqttLink
+from edge.mqtt import Acknowledged, Connected, LinkFact, MqttLink
 from edge.outbox import Identity
 from edge.outbox_reader import OutboxReader
-from edge.uplink import UplinkCore
 from edge.uplink_messages import Packer
-from edge.uplink_runner import UplinkRunner, subscriptions
-from edge.uplink_values import Keys, Settings
 from firmware_config.schema import Enrolment
 from tools.demo.processes import PLACES, Town
 from tools.demo.street import wait
+from tools.faults.backlog import make_backlog
 
 _BATCH: Final = 500
 _BATCH_BYTES: Final = 255 * 1024
@@ -48,7 +43,8 @@ def run(records: int = 100_000, repeats: int = 3) -> dict[str, object]:
     with quiet_town() as town:
         backlog = town.folder / "backlog.db"
         enrolment = _enrolment(town)
-        fill(backlog, Identity(enrolment.gate, enrolment.grid, enrolment.tree_version), enrolment.site, records)
+        identity = Identity(enrolment.gate, enrolment.grid, enrolment.tree_version)
+        make_backlog(backlog, identity, records, 1, site=enrolment.site)
         town.start_broker()
         # Before the collector has ever been there: the broker would keep these messages for its session.
         bare = [_bare(town, backlog) for _ in range(repeats)]
@@ -67,12 +63,7 @@ def run(records: int = 100_000, repeats: int = 3) -> dict[str, object]:
 
 
 def _enrolment(town: Town) -> Enrolment:
-    return msgspec.json.decode((town.gate_folder(PLACES[0].gate) / "enrolment.json").read_bytes(), type=Enrolment)
-
-
-def _link_settings(town: Town) -> LinkSettings:
-    enrolment = _enrolment(town)
-    return LinkSettings("127.0.0.1", town.broker_port, "bench-gate", enrolment.broker_user, enrolment.broker_password)
+    return enrolment_of(town.folder, PLACES[0].gate)
 
 
 # --- the product ---------------------------------------------------------------------------------------------------
@@ -85,7 +76,8 @@ def _drain(town: Town, backlog: Path, number: int) -> dict[str, float]:
     shutil.copyfile(backlog, outbox)
     reader = OutboxReader(outbox)
     total = reader.depth()
-    runner = _runner(town, reader)
+    clock = SystemClock(os.urandom(16), lambda _at_ms, _mono_ms: True)
+    runner = runner_of(town.folder, _enrolment(town), reader, town.broker_port, clock)
     before, waited_before_s = _cpu(town), waited_s()
     begun_s = time.monotonic()
     runner.start()
@@ -133,21 +125,6 @@ def _fresh_collector(town: Town, number: int) -> None:
         raise RuntimeError(f"the collector does not connect: {town.tail('collector')}")
 
 
-def _runner(town: Town, reader: OutboxReader) -> UplinkRunner:
-    enrolment = _enrolment(town)
-    clock = SystemClock(os.urandom(16), lambda _at_ms, _mono_ms: True)
-    collector = [bytes.fromhex(public) for public in enrolment.collector_keys]
-    keys = Keys(
-        load_key(town.gate_folder(enrolment.gate) / "data" / "gate.key"),
-        {cose.key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in collector},
-    )
-    core = UplinkCore(
-        Settings(enrolment.gate), keys, reader, lambda: os.urandom(8), clock.boot_id, {"software": "bench"}
-    )
-    listen = subscriptions(enrolment.gate, ())
-    return UplinkRunner(enrolment.gate, core, reader, _link_settings(town), listen, clock, lambda _event: None)
-
-
 # --- the baseline --------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +165,9 @@ class _BarePublisher:
         self._acknowledged = 0
         self._connected, self._room = threading.Event(), threading.Event()
         listen = (topics.watermark(enrolment.gate),)
-        self._link = MqttLink(_link_settings(town), listen, lambda: (topics.state(enrolment.gate), b""), self._heard)
+        self._link = MqttLink(
+            link_settings(enrolment, town.broker_port), listen, lambda: (topics.state(enrolment.gate), b""), self._heard
+        )
 
     def publish(self, topic: str) -> tuple[int, int]:
         """Everything, then an empty message. Returns records and messages."""

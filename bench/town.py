@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.demo.processes import Town
+from tools.demo.processes import PLACES, Place, Town
 
 
 @contextmanager
-def quiet_town(*streets: str) -> Iterator[Town]:
+def quiet_town(*streets: str, places: Sequence[Place] = PLACES) -> Iterator[Town]:
     """A town that is set up and not started; only the named streets' emulators run. Everything ends with the block."""
     with tempfile.TemporaryDirectory(prefix="guankou-bench-") as name:
         # Started by root, mosquitto gives up its rights and must still get to its own files.
         Path(name).chmod(0o711)
-        town = Town(Path(name))
+        town = Town(Path(name), places)
         try:
             town.set_up()
             for other in [street for street in town.streets if street not in streets]:

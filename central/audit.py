@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import msgspec
 
 from central.aggregate import Buckets, leaf_key
-from central.checks import public_key
+from central.audit_epoch import EpochCheck
 from central.registry import Registry
-from central.store.base import Dimension, EpochState, Gap, GateRow, Mark, RecordRow
+from central.store.base import Dimension, EpochState, GateRow, Mark, RecordRow
+from central.store.rescues import Rescue
 from central.store.sqlite import SqliteStore
-from checkpoint.cose import CoseError
-from checkpoint.records import ZERO_HEAD, Header, Sealed, decode_header, decode_payload, head_of, payload_digest
-from checkpoint.wire import WireError, verify_head
+from checkpoint.audit import Finding, Findings
+from checkpoint.records import ZERO_HEAD, Header, Sealed, decode_header, decode_payload
 
 # A leaf's key, kind of bucket and bucket.
 _Entry = tuple[str, str, str, str, str, str, str, str, str, int]
@@ -24,105 +24,118 @@ _Entry = tuple[str, str, str, str, str, str, str, str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One epoch: stored numbers, gaps in them, what is wrong, and what is only worth knowing."""
+    """One epoch. 1..`issued`: the highest that a signed head, heartbeat, copy or later epoch has shown. 1..`through` is
+    stored but for `gaps`, with `head` at its end; `purged` of them have lost payload and salt. `findings`: what is
+    wrong, at most 20 of `finding_count`, lowest number first; `notes`: what is only worth knowing."""
 
     gate: str
     epoch: str
+    issued: int
     through: int
+    head: str
+    purged: int
     gaps: tuple[str, ...]
-    faults: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    finding_count: int
     notes: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
-        return not self.faults
+        return not self.finding_count
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        return tuple(str(finding) for finding in self.findings)
+
+    def line(self) -> str:
+        """For a person: the numbers, or the first bad one and what is wrong with it."""
+        place = f"{self.gate} {self.epoch}: "
+        if not self.ok:
+            more = self.finding_count - 1
+            return place + self.faults[0] + (f" (and {more} more)" if more else "")
+        stored = f"1..{self.through}" if self.through else "none"
+        purged = f", personal data of {self.purged} purged" if self.purged else ""
+        return f"{place}issued 1..{self.issued}, stored {stored}, gaps {', '.join(self.gaps) or 'none'}{purged}"
 
 
-def audit(store: SqliteStore) -> Iterator[EpochReport]:
-    """A report for each epoch of each gate."""
-    for gate in store.gates():
-        for state in store.epochs(gate.no):
-            yield _epoch(store, gate, state)
+def audit(store: SqliteStore, gate: str | None = None) -> Iterator[EpochReport]:
+    """A report for each epoch of each gate, or of one; ask inside `store.snapshot()` while a collector runs."""
+    early = _purged_early(store)
+    for row in store.gates():
+        states = store.epochs(row.no) if gate in (None, row.gate) else []
+        claims = _claims(store, row, states)
+        for state in states:
+            yield _epoch(store, row, state, claims.get(state.epoch, 0), early.get(state.id, []))
+    if gate is None:
+        yield from _strays(store)
 
 
-def _epoch(store: SqliteStore, gate: GateRow, state: EpochState) -> EpochReport:
-    gaps = store.gaps(state.id)
-    missing = {number: gap.head_after for gap in gaps for number in (gap.last,)}
-    faults: list[str] = []
-    expected, prev = 1, None
-    for row in store.records(state.id, 0):
-        if row.number != expected:
-            if not _noted(gaps, expected, row.number - 1):
-                faults.append(f"records {expected}..{row.number - 1} are missing and no gap is noted")
-            prev = missing.get(row.number - 1)
-        faults += _record(store, gate, state, row, prev)
-        expected, prev = row.number + 1, row.head
-    for side in range(1, state.sides + 1):
-        for row in store.records(state.id, side):
-            faults += _record(store, gate, state, row, None)
-    faults += _end(state, expected - 1, prev, bool(gaps))
-    faults += _signatures(store, gate, state)
+def _epoch(store: SqliteStore, gate: GateRow, state: EpochState, claimed: int, early: list[int]) -> EpochReport:
+    check = EpochCheck(store, gate, state)
+    check.run()
+    check.findings.add(Finding(number, "lost its payload, though older ones are kept") for number in early)
+    issued = max(claimed, check.signed_last, state.top, state.through)
     return EpochReport(
-        gate.gate, state.epoch.hex(), state.through, tuple(f"{gap.first}..{gap.last} {gap.reason}" for gap in gaps),
-        tuple(faults), tuple(_notes(store, gate, state)),
+        gate.gate, state.epoch.hex(), issued, state.through, state.head.hex(), check.purged,
+        tuple(f"{gap.first}..{gap.last} {gap.reason}" for gap in check.gaps),
+        check.findings.sorted(), check.findings.count,
+        tuple(_notes(store, gate, state, issued, check.rescues)),
     )  # fmt: skip
 
 
-def _noted(gaps: Sequence[Gap], first: int, last: int) -> bool:
-    """Whether gaps, one or several side by side, are exactly `first`..`last`."""
-    inside = [gap for gap in gaps if first <= gap.first and gap.last <= last]
-    return (
-        bool(inside)
-        and inside[0].first == first
-        and inside[-1].last == last
-        and all(before.last + 1 == after.first for before, after in pairwise(inside))
-    )
+def _claims(store: SqliteStore, gate: GateRow, states: list[EpochState]) -> dict[bytes, int]:
+    """Epoch -> the highest number that the gate has shown otherwise than by records."""
+    shown: Counter[bytes] = Counter()
+    said = [(state.parent_epoch, state.parent_last or 0) for state in states]
+    claim = store.claim(gate.no)
+    said += [(claim[1], claim[2])] if claim else []
+    for state in states:
+        said += [(state.epoch, copy.number) for copy in store.copies(gate.no, state.epoch, 1)]
+    for epoch, number in said:
+        if epoch is not None:
+            shown[epoch] = max(shown[epoch], number)
+    return shown
 
 
-def _record(store: SqliteStore, gate: GateRow, state: EpochState, row: RecordRow, prev: bytes | None) -> list[str]:
-    header = decode_header(row.header)
-    faults = []
-    if head_of(row.header) != row.head:
-        faults.append(f"record {row.number}: its header does not give its head")
-    if (header.gate, header.epoch, header.number) != (gate.gate, state.epoch, row.number):
-        faults.append(f"record {row.number}: its header names {header.gate}/{header.epoch.hex()}/{header.number}")
-    if prev is not None and header.prev != prev:
-        faults.append(f"record {row.number}: does not follow the record before it")
-    sealed = store.sealed(row.id)
-    if sealed is not None and payload_digest(Sealed(*sealed)) != header.payload_digest:
-        faults.append(f"record {row.number}: its payload does not match its digest")
-    return faults
+def _purged_early(store: SqliteStore) -> dict[int, list[int]]:
+    """Epoch id -> numbers whose payload is gone though retention drops older ones first, by order of receipt."""
+    found: dict[int, list[int]] = {}
+    oldest_kept_ms: int | None = None
+    for epoch_id, number, received_ms, mark, kept in store.payload_holdings():
+        if kept and mark != Mark.UNREAD:
+            oldest_kept_ms = received_ms if oldest_kept_ms is None else min(oldest_kept_ms, received_ms)
+        elif not kept and oldest_kept_ms is not None and oldest_kept_ms <= received_ms:
+            found.setdefault(epoch_id, []).append(number)
+    return found
 
 
-def _end(state: EpochState, last: int, head: bytes | None, has_gaps: bool) -> list[str]:
-    if last == state.through and (head or ZERO_HEAD) == state.head:
-        return []
-    return (
-        [] if has_gaps and last < state.through else [f"stored through {state.through}, but the chain ends at {last}"]
-    )
-
-
-def _signatures(store: SqliteStore, gate: GateRow, state: EpochState) -> list[str]:
-    faults = []
-    for last, head, message in store.signed_heads(state.id):
-        try:
-            signed = verify_head(message, public_key(gate.public_key))
-        except (CoseError, WireError) as error:
-            # A gate that was enrolled again has a new key: its older heads can't be verified with it.
-            faults.append(f"signed head at {last}: {error}")
-            continue
-        if (signed.gate, signed.epoch, signed.last, signed.head) != (gate.gate, state.epoch, last, head):
-            faults.append(f"signed head at {last}: signs something else")
-        elif head not in [stored for _, _, stored in store.lines(state.id, last, last)]:
-            faults.append(f"signed head at {last}: no such record is stored")
-    return faults
-
-
-def _notes(store: SqliteStore, gate: GateRow, state: EpochState) -> Iterator[str]:
+def _notes(store: SqliteStore, gate: GateRow, state: EpochState, issued: int, rescues: list[Rescue]) -> Iterator[str]:
+    if issued > state.through:
+        yield f"{state.through + 1}..{issued} have been issued and are not stored yet"
     if state.sides:
         yield f"forked: {state.sides} other line(s) are stored"
     if state.parent_head not in (None, ZERO_HEAD) and not _parent_stored(store, gate, state):
         yield "what it follows is not stored here"
+    for row in _merged(rescues):
+        vouched = "signed with the gate's key" if row.signed else "unsigned: the operator vouches for them"
+        day = datetime.fromtimestamp(row.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        yield f"{row.first}..{row.last} rescued by {row.by} on {day} from {row.file} ({row.sha256}), {vouched}"
+
+
+def _merged(rescues: list[Rescue]) -> Iterator[Rescue]:
+    """Ranges that came batch by batch, as the one that they are."""
+    whole: Rescue | None = None
+    for row in rescues:
+        if whole is not None and row == replace(
+            whole, first_id=row.first_id, last_id=row.last_id, first=whole.last + 1, last=row.last
+        ):
+            whole = replace(whole, last=row.last)
+            continue
+        if whole is not None:
+            yield whole
+        whole = row
+    if whole is not None:
+        yield whole
 
 
 def _parent_stored(store: SqliteStore, gate: GateRow, state: EpochState) -> bool:
@@ -131,6 +144,14 @@ def _parent_stored(store: SqliteStore, gate: GateRow, state: EpochState) -> bool
     parent = store.epoch(gate.no, state.parent_epoch)
     heads = store.lines(parent.id, state.parent_last, state.parent_last) if parent else []
     return any(head == state.parent_head for _, _, head in heads)
+
+
+def _strays(store: SqliteStore) -> Iterator[EpochReport]:
+    """Rows that belong to no gate, epoch or record any more."""
+    for gate, epoch, number, why in store.strays():
+        findings = Findings()
+        findings.add([Finding(number, why)])
+        yield EpochReport(gate, epoch, 0, 0, "", 0, (), findings.sorted(), 1, ())
 
 
 def recount(store: SqliteStore, registry: Registry) -> list[str]:
@@ -164,18 +185,18 @@ def _countable(store: SqliteStore) -> Iterator[tuple[Header, Dimension, int | No
     for gate in store.gates():
         for state in store.epochs(gate.no):
             for side in range(state.sides + 1):
-                for row in store.records(state.id, side):
-                    header = decode_header(row.header)
-                    sealed = store.sealed(row.id)
-                    key = _key(header, sealed[1]) if sealed and row.mark != Mark.UNREAD else None
-                    if key:
-                        yield header, key, row.corrected_ms
+                for row, sealed in store.records_sealed(state.id, side):
+                    if sealed is not None and row.mark != Mark.UNREAD:
+                        yield from _keyed(row, sealed)
 
 
-def _key(header: Header, payload_bytes: bytes) -> Dimension | None:
+def _keyed(row: RecordRow, sealed: Sealed) -> Iterator[tuple[Header, Dimension, int | None]]:
     try:
-        payload = decode_payload(header.kind, payload_bytes)
+        header = decode_header(row.header)
+        payload = decode_payload(header.kind, sealed.payload)
     except msgspec.DecodeError:
-        # Its digest does not match either: that is said where the records are checked.
-        return None
-    return leaf_key(header, payload) if payload else None
+        # It does not match its digest or head either: that is said where the records are checked.
+        return
+    key = leaf_key(header, payload) if payload else None
+    if key:
+        yield header, key, row.corrected_ms

@@ -38,12 +38,16 @@ def case_id(gate: str, epoch: bytes, number: int, origin: str) -> str:
 
 
 class Cases:
-    """The changes that one message makes to the cases of one gate. `changed` lists those that anybody may have seen."""
+    """The changes that one message makes to the cases of one gate. `changed` lists those that anybody may have seen.
 
-    def __init__(self, store: Store, gate: GateRow, now_ms: int) -> None:
+    `late`: what comes now is history, whatever its time says.
+    """
+
+    def __init__(self, store: Store, gate: GateRow, now_ms: int, *, late: bool = False) -> None:
         self._store = store
         self._gate = gate
         self._now_ms = now_ms
+        self._late = late
         self._open_before: dict[tuple[bytes, int, str], bool] = {}
         self._now: dict[tuple[bytes, int, str], CaseRow] = {}
 
@@ -61,7 +65,7 @@ class Cases:
         if existing is not None and existing.opened_ms is not None:
             return
         opened_ms = self._now_ms if corrected_ms is None else corrected_ms
-        late = corrected_ms is not None and self._now_ms - corrected_ms > LATE_MS
+        late = self._late or (corrected_ms is not None and self._now_ms - corrected_ms > LATE_MS)
         row = self._row(header.epoch, header.number, FROM_GATE, name, priority, detail)
         row = replace(row, passage=header.passage, opened_ms=opened_ms, late=late)
         if existing is not None:
@@ -103,6 +107,13 @@ class Cases:
         existing = self._find(epoch, number, origin)
         if existing is not None and existing.open:
             self._save(replace(existing, open=False, cleared_ms=self._now_ms))
+
+    def redated(self) -> None:
+        """The gate has learnt the time: whoever watches its open alarms has to hear of it."""
+        for row in self._store.open_cases_at(self._gate.no):
+            key = (row.epoch, row.number, row.origin)
+            self._open_before.setdefault(key, True)
+            self._now.setdefault(key, row)
 
     def orphan(self, epoch: bytes, number: int, *, orphan: bool) -> None:
         """The record of this case is on no disk any more (or has come after all)."""

@@ -82,7 +82,7 @@ def main() -> None:
 @main.command()
 @click.argument("file", type=_file)
 def run(file: Path) -> None:
-    """Run the collector that FILE describes, until SIGTERM."""
+    """Run the collector that FILE describes, until SIGTERM. Exit code 4: a thread hung; start it again."""
     from central.config import load_config
     from central.daemon import run_collector
 
@@ -286,8 +286,46 @@ def restore(config_file: Path, source: Path) -> None:
 
     with clear_errors():
         config = load_config(config_file)
-        put_back(source, config.database)
+        words = put_back(source, config.database, _now_ms())
+    for word in words:
+        click.echo(word)
     click.echo(str(config.database))
+
+
+@main.command()
+@_config_option
+@click.argument("outbox", type=_file)
+@click.option("--gate", "gate_id", required=True, help="Whose card it is.")
+@click.option("--key", "key_file", type=_file, help="The gate's key; default gate.key beside the outbox.")
+@click.option("--unsigned", is_flag=True, help="Vouch for the records yourself where the gate's key is lost.")
+@click.option("--by", help="Your name, kept with what is imported; default the login name.")
+@click.option("--dry-run", is_flag=True, help="Say what would be imported, and import nothing.")
+@_json_option
+def rescue(
+    config_file: Path, outbox: Path, gate_id: str, key_file: Path | None, unsigned: bool, by: str | None,
+    dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Import what is missing from the OUTBOX (a file or its folder) of a dead gate's card. The collector must be
+    stopped. Exit code 1 when some records were damaged."""
+    from getpass import getuser
+
+    from central.rescue_command import rescue_card, rescue_text
+
+    with opened(config_file) as (config, store):
+        found = rescue_card(
+            config,
+            store,
+            _registry(config, store),
+            outbox,
+            gate_id,
+            _now_ms(),
+            key_file=key_file,
+            signed=not unsigned,
+            by=by or getuser(),
+            dry_run=dry_run,
+        )
+    click.echo(json.dumps(found, ensure_ascii=False) if as_json else rescue_text(found))
+    sys.exit(0 if found["ok"] else 1)
 
 
 @main.group()
@@ -327,35 +365,16 @@ def alarm_close(config_file: Path, case: str) -> None:
 
 @main.command()
 @_config_option
+@click.option("--gate", "gate_id", help="Only this gate; nothing is counted again then.")
 @_json_option
-def audit(config_file: Path, as_json: bool) -> None:
+def audit(config_file: Path, gate_id: str | None, as_json: bool) -> None:
     """Verify chains, heads, numbers and signatures; count everything again. Exit code 1 when something is wrong."""
-    from central import audit as checks
+    from central.audit_command import audit_store, audit_text
 
     with opened(config_file) as (config, store):
-        reports = list(checks.audit(store))
-        differences = checks.recount(store, _registry(config, store))
-        purged = store.purged_payloads()
-    ok = all(report.ok for report in reports) and (purged > 0 or not differences)
-    if as_json:
-        click.echo(json.dumps({"ok": ok, "epochs": [_plain(report) for report in reports], "purged_payloads": purged,
-                               "differences": differences}, ensure_ascii=False))  # fmt: skip
-    else:
-        for report in reports:
-            _say(report)
-        click.echo(f"recount: {'equal' if not differences else f'{len(differences)} differences'}, {purged} purged")
-    sys.exit(0 if ok else 1)
-
-
-def _say(report: Any) -> None:
-    gaps = ", ".join(report.gaps) or "none"
-    click.echo(f"{report.gate} {report.epoch}: stored 1..{report.through}, gaps {gaps}")
-    for line in (*report.faults, *report.notes):
-        click.echo(f"  {line}")
-
-
-def _plain(report: Any) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in (*report.__slots__, "ok")}
+        found = audit_store(store, _registry(config, store), gate_id)
+    click.echo(json.dumps(found, ensure_ascii=False) if as_json else audit_text(found))
+    sys.exit(0 if found["ok"] else 1)
 
 
 def _registry(config: Config, store: SqliteStore) -> Any:

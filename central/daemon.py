@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import logging
+import os
 import queue
 import signal
 import sqlite3
@@ -17,7 +19,7 @@ from typing import Final
 
 import structlog
 
-from central import keys
+from central import documents, keys
 from central.config import Config
 from central.ingest import Ingest
 from central.lock import locked
@@ -26,12 +28,20 @@ from central.publisher import ESCALATION_PREFIX, SUMMARY_PREFIX, Publisher
 from central.registry import Registry, take_registry
 from central.screen.server import OperatorsServer
 from central.store.sqlite import SqliteStore
+from central.store_health import StoreHealth, StoreTrouble, store_message, store_topics
 from central.views import Board
 from checkpoint import topics
 from checkpoint.wire import Answer
+from webscreen.heart import Heart
+from webscreen.notify import notifier_from
+from webscreen.supervisor import Supervisor, Ward
 
+DOCUMENT_PREFIX: Final = f"{topics.PREFIX}/document/"
 _INBOX: Final = 1024
 _IDLE_S: Final = 0.1
+# One message is one transaction, and one round of publishing a few: each may wait half a minute for the database, and
+# the broker's word takes ten seconds. A busy hour is many short turns, and every turn is a sign of life.
+_LIMIT_S: Final = 120.0
 _STORE_FAILED_S: Final = 1.0
 # Retained messages arrive right after the subscription; what comes later is reconciled at the next start.
 _RECONCILE_S: Final = 2.0
@@ -66,8 +76,13 @@ def now_ms() -> int:
 class Collector:
     """The running collector. `start`, then `stop`; both from one thread."""
 
-    def __init__(self, config: Config, store: SqliteStore, registry: Registry) -> None:
+    def __init__(self, config: Config, store: SqliteStore, registry: Registry, health: StoreHealth) -> None:
         self._config = config
+        self._health = health
+        # What subscribers were told of the store; at a new connection the broker may retain something old.
+        self._told: StoreTrouble | None = None
+        self._tell_anew = True
+        self._store_topics = store_topics(registry.names())
         self._registry = registry
         self._ingest_store = store
         self._publish_store = SqliteStore(config.database)
@@ -75,12 +90,17 @@ class Collector:
         self._inbox: queue.Queue[Incoming] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
         self._retained: set[str] = set()
+        # Documents that the broker retained when we connected.
+        self._documents: dict[str, bytes] = {}
         broker = config.content.broker
         self._link = Link(broker.client_id, broker.user, config.broker_password(), _SUBSCRIPTIONS, self._receive)
         self._publisher = Publisher(self._publish_store, registry, self._link, now_ms, config.content.collector.source)
+        bodies = {"ingest": self._ingest_loop, "publish": self._publish_loop}
+        self._hearts = {name: Heart(name, _LIMIT_S) for name in bodies}
+        # Daemons: a hung thread must not keep the process, which a limit ends while it stops.
         self._threads = [
-            threading.Thread(target=self._supervised, args=(body,), name=name)
-            for name, body in (("ingest", self._ingest_loop), ("publish", self._publish_loop))
+            threading.Thread(target=self._supervised, args=(body, self._hearts[name]), name=name, daemon=True)
+            for name, body in bodies.items()
         ]
         self.failed = threading.Event()
 
@@ -103,13 +123,19 @@ class Collector:
         self._link.stop()
         self._publish_store.close()
 
-    def _supervised(self, body: Callable[[], None]) -> None:
+    def wards(self) -> list[Ward]:
+        """Every thread, for the supervisor. None is replaced: each may hold a transaction or the connection."""
+        return [Ward(heart) for heart in (*self._hearts.values(), self._link.heart)]
+
+    def _supervised(self, body: Callable[[Heart], None], heart: Heart) -> None:
+        heart.begin()
         try:
-            body()
+            body(heart)
         except Exception:
             # Without this thread the collector only looks alive: end the process, so that it is started again.
             _log.exception("thread_failed", thread=threading.current_thread().name)
             self.failed.set()
+        heart.end()
 
     # Network thread
 
@@ -117,6 +143,11 @@ class Collector:
         if topic.startswith((SUMMARY_PREFIX, ESCALATION_PREFIX)):
             if retained and payload:
                 self._retained.add(topic)
+            done()
+            return
+        if topic.startswith(DOCUMENT_PREFIX):
+            if retained and payload:
+                self._documents[topic] = payload
             done()
             return
         try:
@@ -128,8 +159,9 @@ class Collector:
 
     # Ingest thread
 
-    def _ingest_loop(self) -> None:
+    def _ingest_loop(self, heart: Heart) -> None:
         while not self._stopping.is_set():
+            heart.beat()
             try:
                 message = self._inbox.get(timeout=_IDLE_S)
             except queue.Empty:
@@ -141,12 +173,18 @@ class Collector:
             answers = self._answers(message)
         except sqlite3.Error as error:
             # Nothing was taken and nothing is answered: the gates hold their records and ask again.
-            _log.error("store_failed", error=str(error), topic=message.topic)
-            self._stopping.wait(_STORE_FAILED_S)
+            self._store_failed(message.topic, error)
             answers = []
+        else:
+            self._health.worked(message.topic)
         message.done()
         for answer in answers:
             self._link.answer(topics.watermark(answer.gate), self._ingest.sign(answer))
+
+    def _store_failed(self, what: str, error: sqlite3.Error) -> None:
+        self._health.failed(what, error)
+        _log.error("store_failed", error=str(error), what=what)
+        self._stopping.wait(_STORE_FAILED_S)
 
     def _answers(self, message: Incoming) -> list[Answer]:
         source = topics.from_gate(message.topic)
@@ -162,13 +200,17 @@ class Collector:
 
     # Publisher thread
 
-    def _publish_loop(self) -> None:
+    def _publish_loop(self, heart: Heart) -> None:
         # At start always; later when the broker has forgotten everything, retained topics too.
         self._link.fresh.set()
         next_purge_s = 0.0
         while not self._stopping.is_set():
+            heart.beat()
             self._reconcile()
+            heart.beat()
             done = self._publish_once()
+            self._tell_of_store()
+            heart.beat()
             if time.monotonic() >= next_purge_s:
                 next_purge_s = time.monotonic() + _PURGE_EVERY_S
                 self._purge()
@@ -180,17 +222,40 @@ class Collector:
             return
         self._link.fresh.clear()
         self._stopping.wait(_RECONCILE_S)
-        self._publisher.reconcile(self._retained)
+        self._tell_anew = True
+        try:
+            taken = documents.take_back(self._config, self._publish_store, dict(self._documents), now_ms())
+            self._publisher.reconcile(self._retained - self._store_topics.keys())
+        except sqlite3.Error as error:
+            self._store_failed("reconcile", error)
+            self._link.fresh.set()
+            return
+        self._health.worked("reconcile")
+        if taken:
+            _log.warning("documents_taken_back", topics=taken, why="the broker had newer ones than this store")
 
     def _publish_once(self) -> int:
         if not self._link.connected.is_set():
             return 0
         try:
-            return self._publisher.tick()
+            done = self._publisher.tick()
         except sqlite3.Error as error:
-            _log.error("store_failed", error=str(error), thread="publish")
-            self._stopping.wait(_STORE_FAILED_S)
+            self._store_failed("publish", error)
             return 0
+        self._health.worked("publish")
+        return done
+
+    def _tell_of_store(self) -> None:
+        """Past the store: it is what fails. Told anew after each new connection, also that all is well."""
+        trouble = self._health.trouble
+        if not self._link.connected.is_set() or (trouble == self._told and not self._tell_anew):
+            return
+        told = [
+            self._link.publish(topic, store_message(path, trouble), retain=True)
+            for topic, path in self._store_topics.items()
+        ]
+        if all(confirmed() for confirmed in told):
+            self._told, self._tell_anew = trouble, False
 
     def _purge(self) -> None:
         before_ms = now_ms() - self._config.content.collector.retention_days * _DAY_MS
@@ -198,8 +263,9 @@ class Collector:
             with self._publish_store.transaction():
                 purged = self._publish_store.purge_payloads(before_ms, _PURGE_ROWS)
         except sqlite3.Error as error:
-            _log.error("store_failed", error=str(error), thread="publish")
+            self._store_failed("purge", error)
             return
+        self._health.worked("purge")
         if purged:
             _log.info("payloads_purged", records=purged)
 
@@ -210,32 +276,43 @@ _SUBSCRIPTIONS: Final = (
     topics.ALL_STATES,
     f"{SUMMARY_PREFIX}#",
     f"{ESCALATION_PREFIX}#",
+    f"{DOCUMENT_PREFIX}#",
 )
 
 
 def run_collector(config: Config) -> None:
-    """Run until SIGTERM or SIGINT. Raises ConfigError, InUseError, KeyFileError, RegistryError, ScreenError,
-    StoreError or ThreadFailedError."""
+    """Run until SIGTERM or SIGINT, or until a thread hangs (exit code 4).
+
+    Raises ConfigError, InUseError, KeyFileError, RegistryError, ScreenError, StoreError or ThreadFailedError.
+    """
     log_as_json()
+    notifier = notifier_from(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with ExitStack() as stack:
         stack.enter_context(locked(config.data_dir))
+        stack.callback(faulthandler.cancel_dump_traceback_later)
+        stack.callback(notifier.close)
         store = SqliteStore(config.database)
         stack.callback(store.close)
         registry = take_registry(config, store, now_ms())
         screen = config.content.screen
-        server = OperatorsServer(screen.host, screen.port, Board(config.database, registry, now_ms))
+        health = StoreHealth(now_ms)
+        board = Board(config.database, registry, now_ms, lambda: health.trouble)
+        server = OperatorsServer(screen.host, screen.port, board)
         port = server.start()
         stack.callback(server.stop)
-        collector = Collector(config, store, registry)
+        collector = Collector(config, store, registry, health)
         stack.callback(collector.stop)
         collector.start()
         gc.freeze()
         gc.set_threshold(_GC_AFTER)
         _log.info("started", database=str(config.database), tree=registry.tree.version, screen=f"{screen.host}:{port}")
-        while not stop.wait(_IDLE_S):
+        supervisor = Supervisor(lambda: [Ward(server.heart), *collector.wards()], notifier, lambda _: None)
+        stack.callback(supervisor.stop)
+        while not stop.wait(supervisor.turn_s):
+            supervisor.turn()
             if collector.failed.is_set():
                 raise ThreadFailedError("a thread of the collector failed; its log says why")
         _log.info("stopping")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central import keys
+from central.backup import RESTORED
 from central.config import Config
 from central.store.sqlite import SqliteStore
 from checkpoint import cose, topics
-from checkpoint.documents import Document, DocumentKind, KeyList, KeyRow, encode_keys, pack_document, read_document
+from checkpoint.documents import (
+    Document,
+    DocumentError,
+    DocumentKind,
+    KeyList,
+    KeyRow,
+    encode_keys,
+    pack_document,
+    read_document,
+)
 from checkpoint.policy import parse_policy
 from checkpoint.trust import encode_trust, trust_from_json
 
@@ -39,9 +50,7 @@ def publish_document(
     """
     content = _content(config, kind, file, not_before_ms, not_after_ms)
     with store.transaction():
-        version = 1 + max(
-            (held for place, what, held, _ in store.documents() if (place, what) == (scope, kind)), default=0
-        )
+        version = _next_version(store, kind, scope)
         document = Document(1, kind, scope, version, not_before_ms, not_after_ms, 100, content)
         data = pack_document(_key(config, kind), document)
         # What no gate would take is not published.
@@ -49,6 +58,36 @@ def publish_document(
         store.save_document(scope, kind, version, data, now_ms)
         store.touch([topics.document(scope, kind)])
     return version
+
+
+def _next_version(store: SqliteStore, kind: str, scope: str) -> int:
+    """One more than the last; in a store that was put back more than any that it may have forgotten.
+
+    Gates refuse a number that they have seen with other content. Nobody publishes once a second, so the second of the
+    restore is above whatever was counted before it.
+    """
+    last = max((held for place, what, held, _ in store.documents() if (place, what) == (scope, kind)), default=0)
+    return max(last + 1, store.cursor(RESTORED) // 1000)
+
+
+def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes], now_ms: int) -> list[str]:
+    """Keep what the broker still has in a newer version than the store: a restored one must not undo a document.
+
+    `retained`: by topic. Only what this collector's keys have signed is taken. Returns the topics taken.
+    """
+    keys_then = _key_list(config, now_ms - 1, now_ms + 1)
+    known = {topics.document(scope, kind): version for scope, kind, version, _ in store.documents()}
+    taken = []
+    for topic, data in retained.items():
+        try:
+            document = read_document(data, keys_then, now_ms // 1000)
+        except DocumentError:
+            continue
+        if topic == topics.document(document.scope, document.kind) and document.version > known.get(topic, 0):
+            with store.transaction():
+                store.save_document(document.scope, document.kind, document.version, data, now_ms)
+            taken.append(topic)
+    return taken
 
 
 def _content(config: Config, kind: DocumentKind, file: Path | None, not_before_ms: int, not_after_ms: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +20,9 @@ from checkpoint.cose import CoseError
 from checkpoint.records import Sealed
 from checkpoint.wire import Answer, WireError, pack_answer
 
+# Refused messages of one topic that go into quarantine.
+KEPT_A_MINUTE: Final = 100
+_MINUTE_MS: Final = 60_000
 _PAGE: Final = 500
 _REFUSALS: Final = (RefusedError, WireError, CoseError, ChainError, msgspec.DecodeError)
 
@@ -32,6 +36,9 @@ class Ingest:
         self._registry = registry
         self._now_ms = now_ms
         self._buckets = Buckets()
+        # How many messages were refused in this minute, by topic.
+        self._refused_in = 0
+        self._refused: Counter[str] = Counter()
 
     def batch(self, topic_gate: str, data: bytes) -> list[Answer]:
         """Records of one epoch. No answer when anything about them is wrong; they are then in quarantine."""
@@ -109,9 +116,18 @@ class Ingest:
         return Intake(self._store, self._registry, self._buckets, gate, self._now_ms())
 
     def _refuse(self, topic: str, refusal: Exception, data: bytes) -> list[Answer]:
-        with self._store.transaction():
-            self._store.quarantine(topic, f"{type(refusal).__name__}: {refusal}", data, self._now_ms())
+        if self._keeps(topic):
+            with self._store.transaction():
+                self._store.quarantine(topic, f"{type(refusal).__name__}: {refusal}", data, self._now_ms())
         return []
+
+    def _keeps(self, topic: str) -> bool:
+        """Each message that is kept costs a commit, while all gates wait: of a flood only the first ones are."""
+        minute = self._now_ms() // _MINUTE_MS
+        if minute != self._refused_in:
+            self._refused_in, self._refused = minute, Counter()
+        self._refused[topic] += 1
+        return self._refused[topic] <= KEPT_A_MINUTE
 
     def _answer(self, gate: GateRow, epoch: bytes, stored_through: int, head: bytes, nonce: bytes) -> Answer:
         return Answer(1, gate.gate, epoch, stored_through, head, nonce, self._now_ms())

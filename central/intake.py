@@ -73,7 +73,8 @@ class Intake:
         placed = lines.place(links)
         if placed:
             self._take(state, lines, placed, links, batch.sealed)
-            store.add_signed_head(state.id, last, links[-1].head, batch.signed_head)
+            if batch.signed_head:
+                store.add_signed_head(state.id, last, links[-1].head, batch.signed_head)
         if lines.gaps != gaps:
             self._keep_gaps(state, lines.gaps)
         store.save_epoch(state)
@@ -113,11 +114,14 @@ class Intake:
 
     def _new(self, record_id: int, link: Link, sealed: Sealed, side: int) -> _New:
         header = link.header
-        corrected_ms: int | None = header.at
-        if header.clock == "untrusted":
-            offset_ms = self._store.clock_offset(self._gate.no, header.boot_id, header.mono_ms)
-            corrected_ms = None if offset_ms is None else header.at + offset_ms
-        return _New(record_id, link, sealed, side, _readable(header, sealed.payload), corrected_ms)
+        return _New(record_id, link, sealed, side, _readable(header, sealed.payload), self._corrected_ms(header))
+
+    def _corrected_ms(self, header: Header) -> int | None:
+        """The true time of a record as far as it is known now."""
+        if header.clock == "trusted":
+            return header.at
+        offset_ms = self._store.clock_offset(self._gate.no, header.boot_id, header.mono_ms)
+        return None if offset_ms is None else header.at + offset_ms
 
     def _count(self, new: Sequence[_New]) -> dict[int, int]:
         """Count new records; returns their marks. Untrusted ones are noted, so that a clock record can date them."""
@@ -157,13 +161,15 @@ class Intake:
                 self._counting.clock_set(payload.boot_id, item.link.header.mono_ms, item.record_id, payload.offset_ms)
         if changed:
             self._counting.save()
+            self._cases.redated()
             self._grids.add(self._gate.grid)
 
     def _open_cases(self, new: Sequence[_New]) -> None:
         ended: list[bytes] = []
         for item in new:
             header = item.link.header
-            self._cases.alarm(header, item.payload, item.corrected_ms)
+            # Asked again: the clock record that dates it may have come with it.
+            self._cases.alarm(header, item.payload, self._corrected_ms(header))
             if isinstance(item.payload, Cleared):
                 self._cases.cleared(item.payload, self._now_ms)
             elif isinstance(item.payload, OutcomeOf) and header.passage is not None:

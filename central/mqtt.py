@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from webscreen.heart import Heart
 
 _SESSION_EXPIRY_S: Final = 7 * 86_400
 # As many messages as may wait for their transaction: the broker keeps the rest.
@@ -21,6 +23,10 @@ _KEEPALIVE_S: Final = 20
 _CONFIRM_S: Final = 10.0
 _SLICE_S: Final = 0.2
 _INFLIGHT: Final = 100
+# The library's thread turns once a second; while it connects it may pause for half a minute, and ask a name server that
+# is gone for as long.
+_TURN_LIMIT_S: Final = 30.0
+_CONNECT_LIMIT_S: Final = 120.0
 
 _log = structlog.get_logger()
 
@@ -39,11 +45,15 @@ class Link:
         self.connected = threading.Event()
         # Set when the broker knew nothing of us: what it retained may be lost as well.
         self.fresh = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv5, manual_ack=True)
+        self.heart = Heart("mqtt-network", _TURN_LIMIT_S)
+        self._client = _BeatingClient(
+            self.heart, CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv5, manual_ack=True
+        )
         if user:
             self._client.username_pw_set(user, password)
         self._client.max_inflight_messages_set(_INFLIGHT)
-        self._client.reconnect_delay_set(min_delay=1, max_delay=30)
+        self._client.reconnect_delay_set(min_delay=1, max_delay=5)
+        self._client.on_pre_connect = self._before_connecting
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -89,6 +99,11 @@ class Link:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def _before_connecting(self, client: Client, userdata: Any) -> None:
+        if not self.heart.beats:
+            self.heart.begin()
+        self.heart.beat(_CONNECT_LIMIT_S)
+
     def _on_connect(
         self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
@@ -105,6 +120,7 @@ class Link:
         self, client: Client, userdata: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         self.connected.clear()
+        self.heart.beat(_CONNECT_LIMIT_S)
         _log.warning("broker_disconnected", reason=str(reason))
 
     def _on_publish(
@@ -123,3 +139,16 @@ class Link:
         except Exception:
             # An exception here would end the library's thread while it still claims to be connected.
             _log.exception("message_failed", topic=message.topic, size=len(message.payload))
+
+
+class _BeatingClient(Client):
+    """The library's client, whose thread says that it lives."""
+
+    def __init__(self, heart: Heart, *values: Any, **named: Any) -> None:
+        self._heart = heart
+        super().__init__(*values, **named)
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """The library's thread calls this at the end of each of its turns."""
+        self._heart.beat()
+        return super().loop_misc()

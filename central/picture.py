@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from central.aggregate import day_start_ms, hour_start_ms
+from central.cases import FROM_GATE
 from central.completeness import GateProgress
 from central.registry import Registry, is_under, line_of
-from central.store.base import CaseRow, Dimension, GateRow, GateState
+from central.store.base import CaseRow, CaseTime, Dimension, GateRow, GateState
 from central.store.sqlite import SqliteStore
 
 HOUR_MS = 3_600_000
@@ -49,6 +50,7 @@ class Picture:
     gates: tuple[GateRow, ...]
     states: dict[int, GateState]
     cases: tuple[CaseRow, ...]
+    times: dict[tuple[int, bytes, int], CaseTime]
     unread: dict[int, int]
     missing: dict[int, int]
     names: dict[str, tuple[str, str]]
@@ -77,6 +79,14 @@ class Picture:
         gates = {gate.no: gate for gate in self.gates_under(path)}
         return [(gates[row.gate_no], row) for row in self.cases if row.gate_no in gates]
 
+    def time_of(self, row: CaseRow) -> CaseTime | None:
+        """When the alarm of a case happened; None for what the collector found, and where only its end is known."""
+        return self.times.get((row.gate_no, row.epoch, row.number)) if row.origin == FROM_GATE else None
+
+    def opened_ms(self, row: CaseRow) -> int:
+        """Since when a case is open: by the corrected time, or by its receipt while no time is known."""
+        return opened_at(row, self.times)
+
     def hour_starts(self) -> list[int]:
         """Starts of the hours shown, oldest first; the last one is still running."""
         return [self.full_hour_ms - HOUR_MS * back for back in range(self.hour_count - 1, -1, -1)]
@@ -87,6 +97,7 @@ def take_picture(store: SqliteStore, registry: Registry, now_ms: int, hour_count
     full_hour_ms = hour_start_ms(now_ms, registry.zone)
     first_hour_ms = full_hour_ms - HOUR_MS * (hour_count - 1)
     with store.snapshot():
+        times = store.case_times()
         return Picture(
             registry,
             now_ms,
@@ -97,11 +108,20 @@ def take_picture(store: SqliteStore, registry: Registry, now_ms: int, hour_count
             tuple(_leaves(store, registry, "undated", 0, 0)),
             tuple(store.gates()),
             store.gate_states(),
-            tuple(store.open_cases()),
+            tuple(sorted(store.open_cases(), key=lambda row: (row.priority, opened_at(row, times), row.number))),
+            times,
             store.unread_by_gate(),
             store.gaps_by_gate(),
             registry.names(),
         )
+
+
+def opened_at(row: CaseRow, times: dict[tuple[int, bytes, int], CaseTime]) -> int:
+    """As `Picture.opened_ms`."""
+    time = times.get((row.gate_no, row.epoch, row.number)) if row.origin == FROM_GATE else None
+    if time is not None and time.clock == "corrected" and time.corrected_ms is not None:
+        return time.corrected_ms
+    return row.opened_ms or 0
 
 
 def figures(leaves: Iterable[Leaf], path: str) -> tuple[dict[str, int], dict[str, int]]:

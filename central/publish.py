@@ -45,7 +45,8 @@ def summary(picture: Picture, path: str, version: int) -> dict[str, Any]:
 
 def escalation(picture: Picture, gate: GateRow, row: CaseRow) -> dict[str, Any]:
     """An open case. Nothing of the person is in it."""
-    return {
+    time = picture.time_of(row)
+    body = {
         "schema": ESCALATION_SCHEMA,
         "case": case_id(gate.gate, row.epoch, row.number, row.origin),
         "gate": gate.gate,
@@ -54,10 +55,13 @@ def escalation(picture: Picture, gate: GateRow, row: CaseRow) -> dict[str, Any]:
         "name": row.name,
         "priority": row.priority,
         "detail": row.detail,
-        "opened": iso(row.opened_ms or 0),
+        "opened": iso(picture.opened_ms(row)),
         "late": row.late,
         "orphan": row.orphan,
     }
+    if time is not None and time.clock != "trusted":
+        body |= {"clock": time.clock, "original": iso(time.original_ms)}
+    return body
 
 
 def open_topics(picture: Picture) -> dict[str, tuple[GateRow, CaseRow]]:

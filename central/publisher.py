@@ -8,11 +8,13 @@ from typing import Final, Protocol
 import msgspec
 
 from central.aggregate import FIGURE_VERDICT
+from central.backup import RESTORED
 from central.cases import LATE_MS
 from central.lines import MAIN
 from central.picture import Picture, take_picture
 from central.publish import escalation, open_topics, summary
 from central.registry import UNREGISTERED, Registry, is_under
+from central.restored import held_back
 from central.store.base import CaseRow, Due, GateRow, Mark, RecordRow
 from central.store.sqlite import SqliteStore
 from checkpoint import topics
@@ -47,6 +49,9 @@ class Publisher:
         self._source = source
         self._sent_ms: dict[str, int] = {}
         self._hour_ms = 0
+        # When this store was put back from a backup; 0 for never.
+        self._restored_ms = store.cursor(RESTORED)
+        self._held: set[str] = set()
 
     def reconcile(self, retained: Iterable[str]) -> None:
         """At start: everything is published anew, and what the broker still retains without cause is emptied."""
@@ -65,13 +70,17 @@ class Publisher:
 
     def _topics(self) -> int:
         now_ms = self._now_ms()
+        # Cases that are held back stay due, and must not take the place of others.
         due = [
-            item for item in self._store.due(_TOPICS_A_TICK) if now_ms - self._sent_ms.get(item.topic, 0) >= _PAUSE_MS
+            item
+            for item in self._store.due(_TOPICS_A_TICK + len(self._held))
+            if now_ms - self._sent_ms.get(item.topic, 0) >= _PAUSE_MS
         ]
         self._new_hour(now_ms)
         if not due:
             return 0
         picture = take_picture(self._store, self._registry, now_ms)
+        due = self._ripe(picture, due, now_ms)
         cases, documents = open_topics(picture), self._documents()
         with self._store.transaction():
             versions = {item.topic: self._store.begin_publish(item.topic, now_ms) for item in due}
@@ -83,6 +92,15 @@ class Publisher:
             self._sent_ms[item.topic] = now_ms
             waiting.append((item, not payload, self._out.publish(item.topic, payload, retain=True)))
         return self._confirm(waiting)
+
+    def _ripe(self, picture: Picture, due: list[Due], now_ms: int) -> list[Due]:
+        """Without what a store that was put back from a backup can't know yet."""
+        if not self._restored_ms:
+            return due
+        cases = [item.topic for item in due if item.topic.startswith(ESCALATION_PREFIX)]
+        self._held = held_back(self._store, picture, cases, self._restored_ms)
+        self._sent_ms |= dict.fromkeys(self._held, now_ms)
+        return [item for item in due if item.topic not in self._held]
 
     def _payload(self, picture: Picture, cases: dict[str, tuple[GateRow, CaseRow]], topic: str, version: int) -> bytes:
         """Empty for an escalation that is not open, and for an area that is no more: that ends its retained message."""
@@ -141,9 +159,13 @@ class Publisher:
         if not isinstance(outcome, OutcomeOf):
             return None
         path = self._registry.path_of(header.grid)
-        late = row.received_ms - (row.at if row.corrected_ms is None else row.corrected_ms) > LATE_MS
+        happened_ms = row.at if row.corrected_ms is None else row.corrected_ms
+        late = row.received_ms - happened_ms > LATE_MS or self._store.is_rescued(row.id)
+        # It may have been told before the restore.
+        late = late or happened_ms <= self._restored_ms
         verdict = self._verdict_of(row)
-        event = passage_event(header, outcome, verdict, grid_path=path, source=self._source, late=late)
+        event = passage_event(header, outcome, verdict, grid_path=path, source=self._source, late=late,
+                              corrected_ms=row.corrected_ms)  # fmt: skip
         if row.side != MAIN:
             # A fork's other line repeats numbers: its records are no repeats of those on the main line.
             event["id"] += f"/{row.head.hex()[:16]}"

@@ -17,6 +17,7 @@ from central.picture import HOUR_MS, Picture, figures, figures_by_path, take_pic
 from central.registry import UNREGISTERED, Registry, line_of
 from central.store.base import CaseRow, GateRow, GateState
 from central.store.sqlite import SqliteStore
+from central.store_health import CASE, PRIORITY, STORE_FAILING, StoreTrouble
 from checkpoint import reasons
 
 # What the collector finds by itself has no row in the table of reasons, which is the gates' language.
@@ -27,6 +28,10 @@ FINDINGS: Final[dict[str, tuple[str, str]]] = {
         "The gate's disk went back: it lost records that are stored here",
     ),
     GAP: ("记录缺失", "Records are missing"),
+    STORE_FAILING: (
+        "汇聚端磁盘写不进，记录暂存各关口",
+        "The collector's disk takes nothing: the gates keep their records",
+    ),
     CONFLICT: ("关口记录与已入库记录不一致", "The gate's records differ from the stored ones"),
     "unread": ("收到新版本告警，本机无法读取", "An alarm of a newer version that can't be read here"),
 }
@@ -41,7 +46,8 @@ class Completeness(msgspec.Struct, frozen=True):
 
 
 class NodeView(msgspec.Struct, frozen=True):
-    """One node of the tree with today's counts. `grid`: the grid id at a leaf, empty above; `depth` 0 is a city."""
+    """One node of the tree with today's counts. `grid`: the grid id at a leaf, empty above; `depth` 0 is a city.
+    `undated_*`: counts of records that are in no day, because their gate has not learnt the time yet."""
 
     path: str
     grid: str
@@ -52,6 +58,8 @@ class NodeView(msgspec.Struct, frozen=True):
     outcomes: dict[str, int]
     completeness: Completeness
     open_alarms: int
+    undated_verdicts: int = 0
+    undated_outcomes: int = 0
 
 
 class TreeView(msgspec.Struct, frozen=True):
@@ -87,7 +95,11 @@ class GateView(msgspec.Struct, frozen=True):
 
 
 class AlarmView(msgspec.Struct, frozen=True):
-    """One open case. `name` is a code of the reasons table or of the collector's own findings; `priority` 1 to 4."""
+    """One open case. `name` is a code of the reasons table or of the collector's own findings; `priority` 1 to 4.
+
+    `opened_ms`: when it happened, by the corrected time; when it came, while no time is known. `clock`: `trusted`,
+    `corrected` or `untrusted`; unless it is trusted, `original_ms` is what the gate wrote.
+    """
 
     case: str
     gate: str
@@ -101,6 +113,8 @@ class AlarmView(msgspec.Struct, frozen=True):
     age_s: float
     late: bool
     orphan: bool
+    clock: str = "trusted"
+    original_ms: int | None = None
 
 
 class HourView(msgspec.Struct, frozen=True):
@@ -115,16 +129,27 @@ class HourView(msgspec.Struct, frozen=True):
 class Board:
     """The read API of the screens. Every call opens the store read-only and closes it: safe from any thread."""
 
-    def __init__(self, database: Path, registry: Registry, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        database: Path,
+        registry: Registry,
+        now_ms: Callable[[], int],
+        trouble: Callable[[], StoreTrouble | None] = lambda: None,
+    ) -> None:
+        """`trouble`: what the running collector knows of its store, which the store itself can't tell."""
         self._database = database
         self._registry = registry
         self._now_ms = now_ms
+        self._trouble = trouble
 
     def tree(self) -> TreeView:
         """Every node with today's counts."""
         picture = self._picture()
-        sums = figures_by_path(picture.today)
-        nodes = tuple(_node(picture, path, grid, *sums.get(path, ({}, {}))) for path, grid in _places(picture))
+        sums, undated = figures_by_path(picture.today), figures_by_path(picture.undated)
+        nodes = tuple(
+            _node(picture, path, grid, sums.get(path, ({}, {})), undated.get(path, ({}, {})))
+            for path, grid in _places(picture)
+        )
         day = local_time(picture.as_of_ms, self._registry.zone).date().isoformat()
         return TreeView(picture.as_of_ms, self._registry.zone, day, nodes)
 
@@ -135,9 +160,10 @@ class Board:
         return tuple(_gate(picture, gate, alarms[gate.no]) for gate in picture.gates_under(path))
 
     def alarms(self, path: str = "") -> tuple[AlarmView, ...]:
-        """Open cases under a grid path: highest priority first, then oldest."""
-        picture = self._picture()
-        return tuple(_alarm(picture, gate, row) for gate, row in picture.cases_under(path))
+        """Open cases under a grid path: highest priority first, then oldest. Before all, trouble with the store."""
+        picture, trouble = self._picture(), self._trouble()
+        own = () if trouble is None else (_store_alarm(trouble, picture.as_of_ms),)
+        return (*own, *(_alarm(picture, gate, row) for gate, row in picture.cases_under(path)))
 
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]:
         """The last `count` hours of a node (all: empty path), oldest first; hours without counts are there too."""
@@ -162,7 +188,7 @@ def _places(picture: Picture) -> list[tuple[str, str]]:
     tree = picture.registry.tree
     places = {tree.path(area.id): area.id if area.level == "grid" else "" for area in tree.grids.values()}
     strangers = {picture.path_of_gate(gate): gate.grid for gate in picture.gates}
-    strangers |= {leaf.path: leaf.key[0] for leaf in picture.today}
+    strangers |= {leaf.path: leaf.key[0] for leaf in (*picture.today, *picture.undated)}
     for path in sorted(strangers.keys() - places.keys()):
         for above in line_of(path)[1:]:
             places.setdefault(above, "")
@@ -170,13 +196,17 @@ def _places(picture: Picture) -> list[tuple[str, str]]:
     return sorted(places.items(), key=lambda item: (item[0].startswith(UNREGISTERED), item[0].split("/")))
 
 
-def _node(picture: Picture, path: str, grid: str, verdicts: dict[str, int], outcomes: dict[str, int]) -> NodeView:
+_Figures = tuple[dict[str, int], dict[str, int]]
+
+
+def _node(picture: Picture, path: str, grid: str, sums: _Figures, undated: _Figures) -> NodeView:
     complete, expected = gates_complete(picture.expected(), path, picture.full_hour_ms)
     last = path.rsplit("/", 1)[-1]
     name_zh, name_en = picture.names.get(path, (last, last))
     return NodeView(
-        path, grid, path.count("/"), name_zh, name_en, verdicts, outcomes,
+        path, grid, path.count("/"), name_zh, name_en, *sums,
         Completeness(complete, expected, picture.full_hour_ms), len(picture.cases_under(path)),
+        sum(undated[0].values()), sum(undated[1].values()),
     )  # fmt: skip
 
 
@@ -193,11 +223,22 @@ def _gate(picture: Picture, gate: GateRow, open_alarms: int) -> GateView:
 
 def _alarm(picture: Picture, gate: GateRow, row: CaseRow) -> AlarmView:
     name_zh, name_en = case_name(row.name)
-    opened_ms = row.opened_ms or 0
+    opened_ms, time = picture.opened_ms(row), picture.time_of(row)
+    clock = "trusted" if time is None else time.clock
+    original_ms = None if time is None or clock == "trusted" else time.original_ms
     age_s = max(0.0, (picture.as_of_ms - opened_ms) / 1000)
     return AlarmView(
         case_id(gate.gate, row.epoch, row.number, row.origin), gate.gate, picture.path_of_gate(gate), row.name,
         name_zh, name_en, row.priority, row.detail, opened_ms, age_s, row.late, row.orphan,
+        clock, original_ms,
+    )  # fmt: skip
+
+
+def _store_alarm(trouble: StoreTrouble, now_ms: int) -> AlarmView:
+    age_s = max(0.0, (now_ms - trouble.since_ms) / 1000)
+    return AlarmView(
+        CASE, "", "", STORE_FAILING, *case_name(STORE_FAILING), PRIORITY, trouble.detail, trouble.since_ms, age_s,
+        late=False, orphan=False,
     )  # fmt: skip
 
 

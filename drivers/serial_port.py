@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import termios
 import threading
 from collections.abc import Callable
@@ -32,6 +35,8 @@ class SerialPort:
         self._device_name = device_name
         self._lock = threading.Lock()
         self._closed = False
+        # Held while the descriptor goes: its number may belong to another file a moment later.
+        self._ending = threading.Lock()
         try:
             self._serial = serial.Serial(
                 path, baud, timeout=0, write_timeout=_WRITE_TIMEOUT_S, exclusive=True, rtscts=False, dsrdtr=False
@@ -63,8 +68,24 @@ class SerialPort:
         self._closed = True
         if self._serial.is_open:
             self._serial.cancel_read()
-        with self._lock:
+        with self._lock, self._ending:
             self._serial.close()
+
+    def sever(self) -> None:
+        """Take the line from a thread that hangs in it. From any thread; never waits for that one, as `close` does.
+
+        Whatever the hung thread reads or writes when it wakes goes to /dev/null, and the line can be opened again.
+        Raises OSError when this process can open no file more.
+        """
+        self._closed = True
+        if not self._ending.acquire(blocking=False):
+            # It is being closed just now, which may hang as well; then the port stays taken.
+            return
+        try:
+            if self._serial.fd is not None:
+                _lead_nowhere(self._serial.fd)
+        finally:
+            self._ending.release()
 
     def _read(self, max_bytes: int, timeout_s: float) -> bytes:
         # Setting the same timeout again would reconfigure the whole port.
@@ -82,3 +103,15 @@ class SerialPort:
             return action()
         except (OSError, termios.error) as error:
             raise DeviceGoneError(self._device_name, f"{what} {self.path}: {error}") from error
+
+
+def _lead_nowhere(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    # Else the kernel may wait half a minute for a dead line to take what was written to it.
+    with contextlib.suppress(termios.error):
+        termios.tcflush(descriptor, termios.TCIOFLUSH)
+    # A descriptor that is only closed would be given to the next file that is opened, for the sleeper to write to.
+    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(nowhere, descriptor, inheritable=False)
+    os.close(nowhere)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from drivers.barrier import Board
-from drivers.errors import DriverError
+from drivers.errors import DeviceGoneError, DriverError
 from drivers.protocols import Pulse
 from edge.board_facts import BoardBack, BoardFact, BoardGone, InputChanged, Released
 from edge.board_orders import Order, Orders
 from edge.debounce import Change, Debouncer
 from edge.wiring import Release, Wiring
+from webscreen.heart import Heart
 
 POLL_S: Final = 0.025
 # A sliding gate's motor must not be reversed while it runs out (rule of thumb of the makers' manuals).
@@ -30,6 +32,11 @@ _FIRE_REPEAT_MS: Final = 1000
 # A way out that the board did not take is asked for again at once; opening it twice harms nobody.
 _RELEASE_TRIES: Final = 3
 _STOPPED: Final = "the gate stops"
+_HUNG: Final = "its thread hung"
+# Longer than any board takes for one turn: eight relays asked three times each, and a child that does not answer.
+_TURN_LIMIT_S: Final = 8.0
+# Starting a board's child and giving it up takes this long on a busy machine.
+_CONNECT_LIMIT_S: Final = 20.0
 
 _log = structlog.get_logger()
 
@@ -67,9 +74,13 @@ class BoardThread:
         self._post = post
         self._mono_ms = mono_ms
         self._poll_s = poll_s
-        self._min_gap_ms = round(min_gap_s * 1000)
+        self._min_gap_s, self._max_wait_s = min_gap_s, max_wait_s
         self._orders = Orders(name, round(max_wait_s * 1000))
         self._stop = threading.Event()
+        self._abandoned = False
+        self._board: Board | None = None
+        self._order: Order | None = None
+        self.heart = Heart(f"board-{name}", _TURN_LIMIT_S)
         self._connected = False
         self._told_gone = False
         self._failures = 0
@@ -92,7 +103,29 @@ class BoardThread:
         """Open relay `channel` once. The result is a Pulse or the board's error; a board that is gone fails at once."""
         return self._orders.ask(channel, seconds, self._mono_ms())
 
+    def abandon(self) -> None:
+        """Give the hung thread up, from the supervisor's. When it wakes, it moves nothing and says nothing.
+
+        Its board is taken from it first: what it was about to send goes nowhere. Then its orders fail.
+        """
+        self._abandoned = True
+        self._stop.set()
+        board, order = self._board, self._order
+        if board is not None:
+            board.sever()
+        self._orders.shut(_HUNG)
+        if order is not None:
+            _fail(order, DeviceGoneError(self._name, _HUNG))
+
+    def fresh(self) -> BoardThread:
+        """The same board with a new thread, not started."""
+        return BoardThread(
+            self._name, self._connect, self._wiring, self._post, self._mono_ms,
+            poll_s=self._poll_s, min_gap_s=self._min_gap_s, max_wait_s=self._max_wait_s,
+        )  # fmt: skip
+
     def _run(self) -> None:
+        self.heart.begin()
         while not self._stop.is_set():
             try:
                 self._serve()
@@ -106,36 +139,45 @@ class BoardThread:
             self._failures += 1
         # Once more: a connection may have been made while `stop` was on its way.
         self._orders.shut(_STOPPED)
+        self.heart.end()
 
     def _serve(self) -> None:
         """One connection, from opening to its loss or the end."""
-        board = self._connect()
+        self.heart.beat(_CONNECT_LIMIT_S)
+        board = self._board = self._connect()
         debouncer = Debouncer(self._wiring.inverted)
         try:
             while not self._stop.is_set():
+                self.heart.beat()
                 changes = debouncer.feed(board.read_inputs())
                 self._back()
                 self._free_ways_out(board, changes)
                 for change in changes:
-                    self._post(InputChanged(self._name, change.terminal, change.active, self._mono_ms(), change.first))
+                    self._tell(InputChanged(self._name, change.terminal, change.active, self._mono_ms(), change.first))
                 self._execute(board, self._orders.take(self._mono_ms(), self._is_free))
                 self._orders.wait(self._poll_s)
         finally:
             self._held.clear()
+            self.heart.beat(_CONNECT_LIMIT_S)
             board.close()
+            self._board = None
 
     def _back(self) -> None:
         if not self._connected:
             self._connected, self._told_gone, self._failures = True, False, 0
             self._orders.open()
-            self._post(BoardBack(self._name))
+            self._tell(BoardBack(self._name))
 
     def _gone(self, why: str) -> None:
         self._connected = False
         self._orders.shut(why)
         if not self._told_gone:
             self._told_gone = True
-            self._post(BoardGone(self._name, why))
+            self._tell(BoardGone(self._name, why))
+
+    def _tell(self, fact: BoardFact) -> None:
+        if not self._abandoned:
+            self._post(fact)
 
     def _free_ways_out(self, board: Board, changes: list[Change]) -> None:
         for change in changes:
@@ -172,7 +214,7 @@ class BoardThread:
             self._post_released(release, asked_ms, freed=True)
 
     def _post_released(self, release: Release, asked_ms: int, freed: bool) -> None:
-        self._post(Released(self._name, release.terminal, release.cause, asked_ms, freed, release.channel))
+        self._tell(Released(self._name, release.terminal, release.cause, asked_ms, freed, release.channel))
 
     def _try_pulse(self, board: Board, channel: int, seconds: float) -> bool:
         try:
@@ -185,10 +227,15 @@ class BoardThread:
     def _execute(self, board: Board, order: Order | None) -> None:
         if order is None:
             return
+        self._order = order
         try:
-            order.result.set_result(self._pulse(board, order.channel, order.seconds))
+            pulse = self._pulse(board, order.channel, order.seconds)
         except (DriverError, OSError, ValueError) as error:
-            order.result.set_exception(error)
+            _fail(order, error)
+        else:
+            with contextlib.suppress(InvalidStateError):
+                order.result.set_result(pulse)
+        self._order = None
         # It may have shortened the time of a relay that is held.
         for release, hold in self._held.items():
             if release.channel == order.channel:
@@ -200,8 +247,15 @@ class BoardThread:
         return board.pulse(channel, seconds)
 
     def _is_free(self, channel: int) -> bool:
-        held = any(release.channel == channel for release in self._held)
-        return held or channel not in self._ends_ms or self._mono_ms() >= self._ends_ms[channel] + self._min_gap_ms
+        if channel not in self._ends_ms or any(release.channel == channel for release in self._held):
+            return True
+        return self._mono_ms() >= self._ends_ms[channel] + round(self._min_gap_s * 1000)
+
+
+def _fail(order: Order, error: Exception) -> None:
+    # A hung thread's order has failed already when that thread wakes and fails it.
+    with contextlib.suppress(InvalidStateError):
+        order.result.set_exception(error)
 
 
 def _fire_pulse_s(release: Release) -> float:

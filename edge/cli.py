@@ -29,7 +29,7 @@ def main() -> None:
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def run(file: Path) -> None:
-    """Run the gate that FILE describes, until SIGTERM."""
+    """Run the gate that FILE describes, until SIGTERM. Exit code 4: a thread hung; start it again."""
     from edge.daemon import StartError, run_gate
 
     try:
@@ -154,6 +154,28 @@ def thermometer(
 def _reading_text(line: dict[str, Any]) -> str:
     values = "  ".join(f"{name} {line[f'{name}_c']:.2f} °C" for name in ("object", "ambient", "body") if line[f"{name}_c"] is not None)  # fmt: skip # noqa: E501
     return f"{values}  {' '.join(line['quality'])}"
+
+
+@main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Gate file: its outbox is verified.")
+@click.option("--database", type=click.Path(path_type=Path), help="An outbox.db, such as one copied from a card.")
+@click.option("--against", type=click.Path(path_type=Path), help="What `guankou-central audit --json` printed.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+def audit(config: Path | None, database: Path | None, against: Path | None, as_json: bool) -> None:
+    """Verify every record that this gate holds, also while it runs. Exit code 1 when something is wrong."""
+    from edge.audit_command import AuditError, audit_gate, report_json, report_line
+    from firmware_config.load import ConfigError
+
+    try:
+        reports = audit_gate(config, database, against)
+    except (AuditError, ConfigError) as error:
+        fail(error)
+    ok = all(report.ok for report in reports)
+    if as_json:
+        _json_line({"ok": ok, "epochs": [report_json(report) for report in reports]})
+    for report in [] if as_json else reports:
+        click.echo(report_line(report))
+    sys.exit(0 if ok else 1)
 
 
 _SCENARIO = "JSON lines with `at_s` and what changes then; one file serves all emulators of a gate."

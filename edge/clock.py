@@ -14,7 +14,7 @@ _BOOT_ID_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One reading of both clocks. `at_ms` UTC; `mono_ms` since an arbitrary start of this boot."""
+    """One reading of both clocks. `at_ms` UTC, as records take it; `mono_ms` since an arbitrary start of this boot."""
 
     at_ms: int
     mono_ms: int
@@ -32,12 +32,23 @@ class Clock(Protocol):
         """Both clocks, read together."""
 
 
-class SystemClock:
-    """This machine's clocks. `believe(at_ms, mono_ms)` says whether the wall clock may be trusted."""
+def _as_read(at_ms: int, _mono_ms: int, _trusted: bool) -> int:
+    return at_ms
 
-    def __init__(self, boot_id: bytes, believe: Callable[[int, int], bool]) -> None:
+
+class SystemClock:
+    """This machine's clocks. `believe(at_ms, mono_ms)` says whether the wall clock may be trusted, and
+    `stamp(at_ms, mono_ms, trusted)` what time it is then."""
+
+    def __init__(
+        self,
+        boot_id: bytes,
+        believe: Callable[[int, int], bool],
+        stamp: Callable[[int, int, bool], int] = _as_read,
+    ) -> None:
         self._boot_id = boot_id
         self._believe = believe
+        self._stamp = stamp
 
     @property
     def boot_id(self) -> bytes:
@@ -45,7 +56,8 @@ class SystemClock:
 
     def now(self) -> Moment:
         at_ms, mono_ms = time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000
-        return Moment(at_ms, mono_ms, self._believe(at_ms, mono_ms))
+        trusted = self._believe(at_ms, mono_ms)
+        return Moment(self._stamp(at_ms, mono_ms, trusted), mono_ms, trusted)
 
 
 def read_boot_id(path: Path = _BOOT_ID_FILE) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -25,6 +26,7 @@ from edge.faults import FaultBook
 from edge.lane import Lane
 from edge.outbox import Outbox, Stored
 from edge.recorder import Recorder
+from webscreen.heart import Heart
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +34,12 @@ TICK_S: Final = 0.05
 # Facts that arrive while the core is busy. Readings and sightings get half of it: newer ones follow soon.
 INBOX_SIZE: Final = 2000
 _COMPLETE_MS: Final = 500
+# A person waits no longer than this for a verdict; a core that takes longer says so when it is over.
+LATE_S: Final = 2.0
+_ON_TIME_S: Final = 60.0
+# A slow card may hold one commit for seconds; the beginning closes every passage that was left open.
+_LIMIT_S: Final = 15.0
+_BEGIN_LIMIT_S: Final = 120.0
 # One mistake may repeat twenty times a second: its trace goes to the log this often, and a lane that fails is told of
 # until it has worked this long.
 _LOG_AGAIN_MS: Final = 1000
@@ -98,7 +106,16 @@ class Ports:
 class Core:
     """Owns the lanes; `post` is the only way in from other threads."""
 
-    def __init__(self, lanes: Mapping[str, Lane], outbox: Outbox, clock: Clock, book: FaultBook, ports: Ports) -> None:
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        outbox: Outbox,
+        clock: Clock,
+        book: FaultBook,
+        ports: Ports,
+        waited_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`waited_s` is the time that people wait by; `clock` the time that facts are judged by."""
         self.lanes = dict(lanes)
         self.book = book
         self.dropped = 0
@@ -108,7 +125,12 @@ class Core:
         self._inbox: queue.Queue[Item | None] = queue.Queue(INBOX_SIZE)
         # What the core says to itself: it must never wait for room that only it can make.
         self._own: deque[Item] = deque()
+        self.heart = Heart("core", _LIMIT_S)
         self._thread_id = 0
+        # When the inbox was last empty, and when it was last found to have waited too long.
+        self._waited_s = waited_s
+        self._idle_s = 0.0
+        self._late_s: float | None = None
         self._failed_ms: dict[str, int] = {}
         self._logged_ms = -_LOG_AGAIN_MS
         self._completed_ms = 0
@@ -117,6 +139,15 @@ class Core:
     def recording(self) -> bool:
         """Whether the last record was committed. While not, nothing opens by itself."""
         return self._recorder.recording
+
+    @property
+    def undated(self) -> bool:
+        """Whether records of a clock that was not believed wait for a `clock` record."""
+        return self._recorder.undated
+
+    @undated.setter
+    def undated(self, waits: bool) -> None:
+        self._recorder.undated = waits
 
     def post(self, item: Item) -> None:
         """Hand a fact to the core; returns at once. Readings and sightings are dropped first when it is far behind."""
@@ -144,7 +175,10 @@ class Core:
     def run(self) -> None:
         """The core thread: until `stop`."""
         self._thread_id = threading.get_ident()
+        self.heart.begin()
+        self.heart.beat(_BEGIN_LIMIT_S)
         self._guarded(self._begin)
+        self._idle_s = self._waited_s()
         next_tick_ms = 0
         while (item := self._next()) is not None:
             if isinstance(item, LaneFact):
@@ -156,6 +190,9 @@ class Core:
                 next_tick_ms = now.mono_ms + round(TICK_S * 1000)
                 self._tick(now)
             self._guarded(self._ports.turn, now)
+            self._guarded(self._look_at_time)
+            self.heart.beat()
+        self.heart.end()
 
     def _next(self) -> Item | None:
         if self._own:
@@ -167,7 +204,7 @@ class Core:
 
     def _begin(self) -> None:
         self._ports.turn(self._clock.now())
-        for lane in self.lanes:
+        for lane in ("", *self.lanes):
             self._recorder.fault_over("core", lane)
         self._recorder.settle(self._under_way)
 
@@ -210,13 +247,28 @@ class Core:
             self._tell(lane, facts.Ticked())
         self._guarded(self._look_after, now)
 
+    def _look_at_time(self) -> None:
+        """Whatever waited since the inbox was last empty waited for at most that long."""
+        now_s = self._waited_s()
+        late_s = now_s - self._idle_s
+        if self._inbox.empty():
+            self._idle_s = now_s
+        if late_s > LATE_S:
+            self._late_s = now_s
+            self._recorder.fault(Fault(1, "core_late", "core", "", f"{late_s:.1f} s", 2))
+        elif self._late_s is not None and now_s - self._late_s >= _ON_TIME_S:
+            self._late_s = None
+            self._recorder.fault_over("core", "", "core_late")
+
     def _look_after(self, now: Moment) -> None:
         for lane, failed_ms in list(self._failed_ms.items()):
             if now.mono_ms - failed_ms >= _LANE_WELL_MS:
                 del self._failed_ms[lane]
                 self._recorder.fault_over("core", lane)
         self._recorder.look_after(now, self._under_way)
-        if self.recording and now.trusted and now.mono_ms - self._completed_ms >= _COMPLETE_MS:
+        # Not before the records of a clock that was not believed are dated: they are of earlier times.
+        settled = self.recording and now.trusted and not self._recorder.undated
+        if settled and now.mono_ms - self._completed_ms >= _COMPLETE_MS:
             self._completed_ms = now.mono_ms
             self._ports.complete(now.at_ms, *self._recorder.place)
 

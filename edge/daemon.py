@@ -1,11 +1,14 @@
-"""The gate as a process: logging, signals, start and stop."""
+"""The gate as a process: logging, signals, start and stop, and the watchdog in between."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -16,6 +19,11 @@ from edge.keys import KeyFileError
 from edge.outbox import OutboxError
 from firmware_config.load import ConfigError, load_enrolment, load_gate_file
 from webscreen.host import ScreenError
+from webscreen.notify import notifier_from
+from webscreen.supervisor import Supervisor
+
+# Its turn may be replacing a thread just now; the stop has a limit of its own.
+_WATCHDOG_END_S: Final = 2.0
 
 
 class StartError(RuntimeError):
@@ -23,8 +31,9 @@ class StartError(RuntimeError):
 
 
 def run_gate(path: Path) -> None:
-    """Run until SIGTERM or SIGINT. Raises StartError."""
+    """Run until SIGTERM or SIGINT, or until a thread hangs that can't be replaced (exit code 4). Raises StartError."""
     _log_as_json()
+    notifier = notifier_from(os.environ)
     ends = {signal.SIGTERM, signal.SIGINT}
     # Blocked before any thread starts, so that they wait for sigwait.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
@@ -34,8 +43,18 @@ def run_gate(path: Path) -> None:
     except (ConfigError, KeyFileError, OutboxError, OptionError, ScreenError) as error:
         raise StartError(str(error)) from error
     structlog.get_logger(__name__).info("gate_started", file=str(path), screen_port=port)
+    supervisor = Supervisor(gate.wards, notifier, gate.hung)
+    stop = threading.Event()
+    # The main thread waits for signals: the kernel gives them to it first, whatever threads native libraries have made.
+    # And not by sigtimedwait: continued after its time is over, Python 3.11 takes the interruption for a signal.
+    watchdog = threading.Thread(target=supervisor.run, args=(stop,), name="watchdog", daemon=True)
+    watchdog.start()
     signal.sigwait(ends)
+    stop.set()
+    watchdog.join(_WATCHDOG_END_S)
+    supervisor.stop()
     gate.stop()
+    supervisor.stopped()
 
 
 def _build(path: Path) -> Gate:

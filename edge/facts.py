@@ -13,9 +13,13 @@ Part = Literal["camera", "thermometer", "board", "presence"]
 
 @dataclass(frozen=True, slots=True)
 class CodesSeen:
-    """The codes in view right now, as bytes; empty when the last one left the view."""
+    """The codes in view right now, as bytes; empty when the last one left the view.
+
+    `still`: the camera repeats one picture. What it shows is then nobody's pass, and stays so until it has left.
+    """
 
     payloads: tuple[bytes, ...]
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)

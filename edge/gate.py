@@ -51,13 +51,17 @@ from edge.uplink_runner import (
     subscriptions,
 )
 from edge.uplink_values import Conflict, Damaged, Keys, Settings, SignedTime
+from edge.watchdog import GateWatch, LastWords
 from firmware_config.schema import Enrolment, GateFile
+from webscreen.supervisor import Ward
 
 _log = structlog.get_logger(__name__)
 
 SOFTWARE: Final = f"guankou {version('guankou')}"
 _SAVE_LEVELS_MS: Final = 60_000
 _SNAPSHOT_MS: Final = 250
+# Kinds times scopes of one place are fewer.
+_MOST_WAITING: Final = 64
 # Without an answer for so many heartbeats the gate works by itself, and says so.
 _SILENT_HEARTBEATS: Final = 3
 
@@ -71,14 +75,14 @@ class Gate:
         self._folder = Path(file.gate.data_dir)
         boot_id = read_boot_id()
         self._keeper = ClockKeeper(self._folder / "clock.json", boot_id, kernel_synchronised)
-        self._clock = SystemClock(boot_id, self._keeper.believe)
+        self._clock = SystemClock(boot_id, self._keeper.believe, self._keeper.stamp)
         now = self._clock.now()
         grids = tuple(reversed(enrolment.grid_path.split("/")))
         here = (enrolment.gate, enrolment.site, *grids)
         root = bytes.fromhex(enrolment.root_key)
         self._downlink = Downlink(self._folder / "documents", root, here, enrolment.minimum_versions)
         silent_s = _SILENT_HEARTBEATS * file.broker.heartbeat_s
-        self._rulebook = Rulebook(file.gate.attendance, here, self._keeper.floor_ms, silent_s)
+        self._rulebook = Rulebook(file.gate.attendance, here, self._keeper.agreed_ms, silent_s)
         self._take(self._downlink.load())
         key = load_key(self._folder / "gate.key")
         identity = Identity(enrolment.gate, enrolment.grid, enrolment.tree_version)
@@ -93,25 +97,39 @@ class Gate:
         self._link_watch = LinkWatch(silent_s, now.mono_ms)
         self._uplink = self._build_uplink(key, boot_id, path, here)
         self._parts = build_parts(file, self._post)
-        ports = Ports(self._parts.move, self._copy, self._uplink.complete, self._uplink.wake, self._every_turn)
+        ports = Ports(self._parts.move, self._copy, self._complete, self._uplink.wake, self._every_turn)
         self._core = Core(lanes, self._outbox, self._clock, FaultBook(self._folder / "faults.msgpack"), ports)
+        self._core.undated = self._keeper.undated
         self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
+        self._last_words = LastWords(self._folder / "hung")
         self._snapshot = self._make_snapshot(now)
         self._snapshot_ms = self._saved_ms = 0
+        # Documents by topic that came before the time was known.
+        self._waiting: dict[str, bytes] = {}
         self._told: Policy | None = None
         screen = file.screen
         self._screen = ScreenServer(
             screen.host, screen.port, lambda: self._snapshot, self._guard_acts, screen.guard_pin_hash
         )
+        self._watch = GateWatch(self._core.heart, self._screen.heart, self._uplink, self._parts, self._post)
 
     def start(self) -> int:
         """Everything runs on return; gives the screen's port."""
         # First what can fail: an address that is taken.
         port = self._screen.start()
+        self._last_words.tell(self._post)
         self._thread.start()
         self._uplink.start()
         self._parts.start()
         return port
+
+    def wards(self) -> list[Ward]:
+        """Every thread, for the supervisor."""
+        return self._watch.wards()
+
+    def hung(self, name: str) -> None:
+        """This thread ends the process; the next run records it."""
+        self._last_words.say(name)
 
     def stop(self) -> None:
         """Devices first, then the core, the epoch's end, and the last words to the collector."""
@@ -186,9 +204,28 @@ class Gate:
 
     # --- in the core's thread ------------------------------------------------------------------------------------
 
+    def _complete(self, at_ms: int, epoch: bytes, number: int) -> None:
+        self._keeper.told(at_ms)
+        self._uplink.complete(at_ms, epoch, number)
+
     def _document(self, topic: str, data: bytes) -> None:
-        """A document came: what is taken, and what is refused and why, goes on record."""
-        for fact in self._take(self._downlink.arrived(topic, data, self._clock.now().at_ms // 1000)):
+        """A document came. One that comes while nobody knows what time it is waits until somebody does."""
+        self._waiting.pop(topic, None)
+        self._waiting[topic] = data
+        if len(self._waiting) > _MOST_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+        self._take_waiting(self._clock.now())
+
+    def _take_waiting(self, now: Moment) -> None:
+        known_ms = now.at_ms if now.trusted else self._keeper.signed_now_ms(now)
+        if known_ms is not None:
+            waiting, self._waiting = self._waiting, {}
+            for topic, data in waiting.items():
+                self._judge_document(topic, data, known_ms // 1000)
+
+    def _judge_document(self, topic: str, data: bytes, now_s: int) -> None:
+        """What is taken, and what is refused and why, goes on record."""
+        for fact in self._take(self._downlink.arrived(topic, data, now_s)):
             if isinstance(fact, DocumentRefused):
                 refused = {"name": fact.name, "why": fact.why[:200]}
                 self._core.record("note", Note(1, "document_refused", refused))
@@ -207,7 +244,7 @@ class Gate:
     def _signed_time(self, at_ms: int) -> None:
         now = self._clock.now()
         self._rulebook.confirmed(now)
-        self._clock_record(self._keeper.signed_time(at_ms, now))
+        self._clock_record(self._keeper.signed_time(at_ms, now, self._core.undated))
 
     def _clock_record(self, record: ClockSet | None) -> None:
         if record is not None:
@@ -226,9 +263,13 @@ class Gate:
             self._uplink.version("policy", f"{world.policy.id} v{world.policy.version}")
         if now.mono_ms - self._saved_ms >= _SAVE_LEVELS_MS:
             self._saved_ms = now.mono_ms
-            self._take(self._downlink.promote(now.at_ms // 1000))
-            self._clock_record(self._keeper.settled(now))
+            if now.trusted:
+                self._take(self._downlink.promote(now.at_ms // 1000))
             self._save_levels()
+        if self._waiting:
+            self._take_waiting(now)
+        if self._core.recording:
+            self._clock_record(self._keeper.settled(now, self._core.undated))
         fresh = self._make_snapshot(now)
         if now.mono_ms - self._snapshot_ms >= _SNAPSHOT_MS or _differs(fresh, self._snapshot):
             self._snapshot, self._snapshot_ms = fresh, now.mono_ms
@@ -241,7 +282,8 @@ class Gate:
             _log.warning("level_not_saved", error=str(error))
 
     def _make_snapshot(self, now: Moment) -> Snapshot:
-        link = LinkView(self._uplink.age_s(now), self._uplink.word(now), self._uplink.depth)
+        silent_s = _SILENT_HEARTBEATS * self._file.broker.heartbeat_s
+        link = LinkView(self._uplink.age_s(now), self._uplink.word(now), self._uplink.depth, silent_s)
         return snapshot_of(
             self._file,
             self._enrolment,

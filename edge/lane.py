@@ -16,7 +16,7 @@ from checkpoint.formats import read_pass
 from checkpoint.level import LaneLevel
 from checkpoint.passes import Pass, Presented, in_scope
 from checkpoint.records import Kind, Note, Outcome, Payload
-from checkpoint.temperature import TemperatureJudge, judge_manual
+from checkpoint.temperature import Measurement, TemperatureJudge, judge_manual
 from checkpoint.verdict_facts import Decision
 from edge import facts
 from edge.attempt import Attempt, Retests, ready_to_decide
@@ -57,6 +57,7 @@ class Lane:
         self._new_passage = new_passage
         self._retests = Retests()
         self._in_view = CodesInView()
+        self._last_reading: Measurement | None = None
         self._spent = False
         # Whose pass and whose forehead it was can't be told any more: nobody is judged until this presence is over.
         self.halted = False
@@ -68,8 +69,8 @@ class Lane:
         """What follows from one fact at one moment."""
         self._effects = []
         match fact:
-            case facts.CodesSeen(payloads):
-                self._codes(payloads, now)
+            case facts.CodesSeen():
+                self._codes(fact, now)
             case facts.Measured():
                 self._measured(fact, now)
             case facts.PresenceChanged():
@@ -111,11 +112,11 @@ class Lane:
 
     # --- what facts do -------------------------------------------------------------------------------------------
 
-    def _codes(self, payloads: tuple[bytes, ...], now: Moment) -> None:
-        if payloads:
+    def _codes(self, seen: facts.CodesSeen, now: Moment) -> None:
+        if seen.payloads and not seen.still:
             self.presence.active(now.mono_ms)
         ignored_ms = self.world.policy.timeouts.same_code_ignored_s * 1000
-        fresh = [payload for payload in payloads if not self._in_view.still(payload, now.mono_ms, ignored_ms)]
+        fresh = self._in_view.fresh(seen.payloads, now.mono_ms, ignored_ms, still=seen.still)
         # Codes that were already there stay ignored; new ones wait while somebody is going through.
         if not fresh or not self.presence.occupied or self.opening or self.halted:
             return
@@ -172,10 +173,10 @@ class Lane:
         settings = self.world.policy.temperature
         if value_c is not None and value_c >= settings.plausible_min_c:
             self.presence.active(now.mono_ms)
-        if self.attempt is None or self.opening is not None:
-            return
-        if stream := self.attempt.taking.feed(fact.measurement, now.at_ms):
+        attempt = self.attempt if self.opening is None else None
+        if attempt is not None and (stream := attempt.taking.feed(fact.measurement, now.at_ms)):
             self._effects += of_thermometer(self.level, stream)
+        self._last_reading = fact.measurement
 
     def _presence(self, fact: facts.PresenceChanged, now: Moment) -> None:
         at_ms = now.mono_ms if fact.mono_ms is None else fact.mono_ms
@@ -314,7 +315,7 @@ class Lane:
 
     def _new_taking(self) -> Taking:
         settings = self.world.policy.temperature
-        return Taking(TemperatureJudge(settings, self.level), settings)
+        return Taking(TemperatureJudge(settings, self.level), settings, self._last_reading)
 
     def _decide_if_ready(self, now: Moment) -> None:
         attempt = self.attempt

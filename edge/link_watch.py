@@ -28,11 +28,13 @@ class LinkWatch:
     def items(self, word: str, age_s: float | None, now_ms: int) -> Iterator[Item]:
         """What the core is to be told. `word` is the link's own, `age_s` the age of the last answer."""
         silent_s = (now_ms - self._began_ms) / 1000 if age_s is None else age_s
-        if age_s is not None and silent_s <= self._silent_s:
+        # A broker that lets hellos through and refuses records leaves the answers as young as ever.
+        at_fault = silent_s > self._silent_s or (word == "broker_refused" and age_s is not None)
+        if word == "ok":
             if self._fault != "":
                 self._fault = ""
                 yield FaultOver(_DEVICE, "")
-        elif silent_s > self._silent_s and word in _DETAIL and word != self._fault:
+        elif at_fault and word in _DETAIL and word != self._fault:
             if self._fault != "":
                 yield FaultOver(_DEVICE, "")
             self._fault = word

@@ -22,6 +22,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from webscreen.heart import Heart
+
 _log = structlog.get_logger(__name__)
 
 LinkWord = Literal["ok", "connecting", "broker_unreachable", "broker_refused", "collector_absent"]
@@ -34,6 +36,10 @@ _NOT_AUTHORIZED: Final = 0x87
 _CONNECT_TIMEOUT_S: Final = 5.0
 _CONNACK_TIMEOUT_S: Final = 10.0
 _GOODBYE_S: Final = 1.0
+# A name server that is gone is asked for half a minute before the call comes back.
+_LINK_LIMIT_S: Final = 60.0
+# The library's own thread turns once a second.
+_NETWORK_LIMIT_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,9 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker's word about one message; `ok` says only that somebody subscribes to it."""
+    """The broker's word about message `mid` of this connection; `ok` says only that somebody subscribes to it."""
 
+    mid: int
     word: LinkWord
 
 
@@ -98,12 +105,30 @@ class MqttLink:
         self._post = post
         self._client: Client | None = None
         self._up = False
+        self._abandoned = False
+        self._heart = Heart("mqtt-link", _LINK_LIMIT_S)
+        self._network: Heart | None = None
         self._ended = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def hearts(self) -> tuple[Heart, ...]:
+        """Of this thread, and of the library's while there is a connection."""
+        network = self._network
+        return (self._heart,) if network is None else (self._heart, network)
+
+    def abandon(self) -> None:
+        """Give both threads up, from the supervisor's. Whenever they wake, nobody hears them, and they end."""
+        self._abandoned = True
+        self._stopping.set()
+        self._ended.set()
+        client = self._client
+        if client is not None:
+            _shut(client)
 
     def stop(self) -> None:
         """Say goodbye, so that the broker publishes the last will at once, and end the thread."""
@@ -117,14 +142,17 @@ class MqttLink:
         if self._thread.is_alive():
             self._thread.join(_CONNECT_TIMEOUT_S + _GOODBYE_S)
 
-    def publish(self, topic: str, payload: bytes, retain: bool) -> bool:
-        """Hand one message to the connection. False: there is none, or its window is full; nothing is kept then."""
+    def publish(self, topic: str, payload: bytes, retain: bool) -> int:
+        """Hand one message to the connection. Returns its id there, to be acknowledged by the broker; 0 if there is no
+        connection or its window is full: nothing is kept then."""
         client = self._client
         if client is None or not self._up:
-            return False
-        return client.publish(topic, payload, qos=1, retain=retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+            return 0
+        handed = client.publish(topic, payload, qos=1, retain=retain)
+        return handed.mid if handed.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else 0
 
     def _run(self) -> None:
+        self._heart.begin()
         least_s, most_s = self._settings.pause_s
         pause_s = least_s
         while not self._stopping.is_set():
@@ -137,39 +165,48 @@ class MqttLink:
             pause_s = least_s if was_up else min(2 * pause_s, most_s)
             # Hundreds of gates lose the same broker at once: none comes back at the same moment as another.
             self._stopping.wait(random.uniform(least_s, pause_s) if was_up else random.uniform(pause_s / 2, pause_s))
+        self._heart.end()
 
     def _one_connection(self) -> bool:
         """From connecting to the end. Returns whether the broker had let us in."""
+        self._heart.beat()
         self._ended.clear()
         client = self._new_client()
         settings = self._settings
         try:
             client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=True)
         except (OSError, ValueError) as error:
-            self._post(Disconnected("broker_unreachable", str(error)))
+            self._tell(Disconnected("broker_unreachable", str(error)))
             return False
         self._client = client
+        self._network = client.heart
         client.loop_start()
         try:
             return self._wait_for_the_end()
         finally:
             was_up, self._up, self._client = self._up, False, None
             _sever(client)
+            self._network = None
             if was_up:
-                self._post(Disconnected("connecting", "connection lost"))
+                self._tell(Disconnected("connecting", "connection lost"))
 
     def _wait_for_the_end(self) -> bool:
         begun_s = time.monotonic()
         while not self._ended.wait(0.2):
+            self._heart.beat()
             if self._stopping.is_set():
                 break
             if not self._up and time.monotonic() - begun_s > _CONNACK_TIMEOUT_S:
-                self._post(Disconnected("broker_unreachable", "the broker does not answer"))
+                self._tell(Disconnected("broker_unreachable", "the broker does not answer"))
                 break
         return self._up
 
-    def _new_client(self) -> Client:
-        client = Client(
+    def _tell(self, fact: LinkFact) -> None:
+        if not self._abandoned:
+            self._post(fact)
+
+    def _new_client(self) -> _BeatingClient:
+        client = _BeatingClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._settings.client_id,
             protocol=MQTTv5,
@@ -203,12 +240,12 @@ class MqttLink:
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._post(Disconnected("broker_refused", str(reason)))
+            self._tell(Disconnected("broker_refused", str(reason)))
             self._ended.set()
             return
         client.subscribe(self._subscriptions)
         self._up = True
-        self._post(Connected())
+        self._tell(Connected())
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, _reason: ReasonCode, _properties: Properties | None
@@ -216,12 +253,28 @@ class MqttLink:
         self._ended.set()
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._post(Arrived(message.topic, bytes(message.payload), bool(message.retain)))
+        self._tell(Arrived(message.topic, bytes(message.payload), bool(message.retain)))
 
     def _on_publish(
-        self, _client: Client, _data: Any, _mid: int, reason: ReasonCode, _properties: Properties | None
+        self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        self._post(Acknowledged(_word_of(reason.value)))
+        self._tell(Acknowledged(mid, _word_of(reason.value)))
+
+
+class _BeatingClient(Client):
+    """One connection's client, whose thread says that it lives."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        self.heart = Heart("mqtt-network", _NETWORK_LIMIT_S)
+        super().__init__(*values, **named)
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """The library's thread calls this at the end of each of its turns."""
+        if self.heart.beats:
+            self.heart.beat()
+        else:
+            self.heart.begin()
+        return super().loop_misc()
 
 
 def _word_of(code: int) -> LinkWord:
@@ -232,9 +285,13 @@ def _word_of(code: int) -> LinkWord:
 
 def _sever(client: Client) -> None:
     """End the library's thread even if the broker is silent: its own `loop_stop` would wait for acknowledgements."""
+    _shut(client)
+    client.loop_stop()
+
+
+def _shut(client: Client) -> None:
     sock = client.socket()
     if isinstance(sock, socket.socket):
         # The other end may have been faster.
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-    client.loop_stop()

@@ -22,6 +22,7 @@ from edge.clock import Clock, Moment
 from edge.outbox_files import Reserve, WriterLock, move_aside, sync_folder
 from edge.outbox_tail import Tail, TornError, is_torn, open_passage, read_tail
 from edge.outbox_values import (
+    DamagedRecordError,
     Identity,
     OpenPassage,
     OutboxBusyError,
@@ -44,6 +45,9 @@ __all__ = [
 
 _log = structlog.get_logger(__name__)
 _BUSY_S: Final = 5.0
+# Of a new database. An append writes two pages, in whole blocks of the card's file system: with SQLite's own 4096 that
+# is half as much again. A record nearly always fits into a page of this size, and not into the next smaller one.
+_PAGE_BYTES: Final = 2048
 # The write-ahead log shrinks to this after a checkpoint.
 _WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
 # How often, in records, a reserve that was given back is tried again.
@@ -192,7 +196,14 @@ class Outbox:
         """Passages that began and have no outcome, oldest first. At start these are to be closed as `abandoned`."""
         self.recover()
         rows = self._open_connection().execute(sql.OPEN_PASSAGES).fetchall()
-        return tuple(open_passage(*row) for row in rows)
+        passages = []
+        for row in rows:
+            try:
+                passages.append(open_passage(*row))
+            except DamagedRecordError as error:
+                # Nobody can say what it was; it must not keep the gate from starting.
+                _log.error("open_passage_damaged", path=str(self._path), error=str(error))
+        return tuple(passages)
 
     def close(self, reason: str) -> None:
         """End the epoch with a `closed` record, as far as the disk allows, and release the file."""
@@ -302,6 +313,7 @@ class Outbox:
             self._path.touch(0o600)
         connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         self._connection = connection
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         # With NORMAL a power cut takes committed records with it (sqlite.org/pragma.html#pragma_synchronous).
         connection.execute("PRAGMA synchronous = FULL")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +18,9 @@ from edge.outbox_values import DamagedRecordError
 _BUSY_S: Final = 5.0
 # What one call of `purge` looks at, so that the writer never waits long for its turn.
 _PURGE_RECORDS: Final = 500
+# A watermark is written when it has risen by this much, by as much as one batch holds: written after each record it
+# would be a quarter of all that is written to the card. After a kill so many are at most sent a second time.
+_SAVE_RECORDS: Final = 500
 # Array and length bytes around one record in a batch.
 _RECORD_OVERHEAD: Final = 16
 
@@ -40,7 +45,8 @@ class EpochState:
     @property
     def unsent(self) -> int:
         """How many records wait for the collector."""
-        return 0 if self.set_aside else self.last - max(self.watermark, self.floor - 1)
+        # A disk that lost records it had sent is behind its own watermark until the next answer.
+        return 0 if self.set_aside else max(0, self.last - max(self.watermark, self.floor - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,12 @@ class OutboxReader:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._writable = True
         # Oldest first, by row id. Only the newest epoch grows, and only this reader changes the others.
         self._states: dict[int, EpochState] = {}
         self._ids: dict[bytes, int] = {}
+        # Watermarks of this run by row id, each with what the disk has instead.
+        self._unsaved: dict[int, tuple[int, int]] = {}
 
     def epochs(self) -> tuple[EpochState, ...]:
         """All epochs on this disk, oldest first."""
@@ -102,11 +111,16 @@ class OutboxReader:
         return records.head_of(found[0]) if found else None
 
     def set_watermark(self, epoch: bytes, number: int) -> None:
-        """The collector has all up to `number`: higher or lower than before."""
+        """The collector has all up to `number`: higher or lower than before. The disk may follow later."""
         epoch_id = self._id(epoch)
-        if epoch_id is not None:
-            self._connected().execute(sql.SET_WATERMARK, (number, epoch_id))
-            self._states[epoch_id] = replace(self._states[epoch_id], watermark=number)
+        if epoch_id is None:
+            return
+        _, saved = self._unsaved.get(epoch_id, (0, self._states[epoch_id].watermark))
+        self._states[epoch_id] = replace(self._states[epoch_id], watermark=number)
+        self._unsaved[epoch_id] = number, saved
+        # What is too high on disk would be believed after a restart: never later than now.
+        if not saved <= number < saved + _SAVE_RECORDS:
+            self._save()
 
     def set_aside(self, epoch: bytes) -> None:
         """Keep this epoch for ever, and send nothing more of it."""
@@ -140,17 +154,39 @@ class OutboxReader:
         return number + 1 - state.floor
 
     def close(self) -> None:
+        """Watermarks are written before, as far as the disk allows."""
+        with contextlib.suppress(sqlite3.Error, OSError):
+            self._save()
+        self._disconnect()
+
+    def _save(self) -> None:
+        if not self._unsaved:
+            return
+        # First, since it forgets all of them when another database stands in the place of theirs.
+        connection = self._connected()
+        for epoch_id, (number, saved) in list(self._unsaved.items()):
+            if number != saved:
+                connection.execute(sql.SET_WATERMARK, (number, epoch_id))
+            del self._unsaved[epoch_id]
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._states, self._ids = {}, {}
+        self._states, self._ids, self._unsaved = {}, {}, {}
 
     def _verified(self, epoch: bytes, after: int, limit: int) -> Iterator[HeldRecord]:
         epoch_id = self._id(epoch)
-        head = self.head_at(epoch, after)
-        if epoch_id is None or head is None:
+        if epoch_id is None:
             return
+        head = self.head_at(epoch, after)
         rows = self._connected().execute(sql.RUN, (epoch_id, after, limit)).fetchall()
+        if head is None or not rows:
+            state = self._states[epoch_id]
+            if state.floor - 1 <= after < state.last:
+                # The row is gone. Said as damage: silence would hold back every newer epoch.
+                raise DamagedRecordError(epoch, after + 1)
+            return
         for offset, (number, raw, salt, payload) in enumerate(rows):
             record = HeldRecord(number, raw, Sealed(salt, payload), records.head_of(raw))
             if number != after + 1 + offset or not _follows(record, head):
@@ -182,22 +218,37 @@ class OutboxReader:
         newest = max(self._states, default=0)
         for epoch_id, epoch, *values in connection.execute(sql.EPOCHS_FROM, (newest,)).fetchall():
             last = connection.execute(sql.LAST_HEADER, (epoch_id,)).fetchone()
-            self._states[epoch_id] = _state(epoch, values, last)
+            state = _state(epoch, values, last)
+            watermark, _ = self._unsaved.get(epoch_id, (state.watermark, 0))
+            self._states[epoch_id] = replace(state, watermark=watermark)
             self._ids[epoch] = epoch_id
 
     def _connected(self) -> sqlite3.Connection:
         # A torn database is moved aside by the writer, and a new one stands in its place.
         inode = self._path.stat().st_ino
-        if self._connection is not None and inode != self._inode:
-            self.close()
+        replaced = inode != self._inode or (not self._writable and os.access(self._path, os.W_OK))
+        if self._connection is not None and replaced:
+            self._disconnect()
         if self._connection is None:
             self._connection = sqlite3.connect(
                 f"file:{self._path}?mode=rw", uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
             # A watermark that a power cut takes back is asked for again: it need not wait for the disk.
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._inode = inode
+            self._inode, self._writable = inode, _can_write(self._connection)
         return self._connection
+
+
+def _can_write(connection: sqlite3.Connection) -> bool:
+    """Opened on a disk that was read-only, it never can, and while it stays open nor can any other connection of this
+    process: they share one index of the write-ahead log (sqlite.org/walformat.html#the_wal_index_file_format).
+    """
+    try:
+        # Changes nothing. BEGIN IMMEDIATE would not do: of a read-only database it makes a transaction that reads.
+        connection.execute(sql.SET_WATERMARK, (0, -1))
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _state(epoch: bytes, values: list[Any], last: tuple[int, bytes] | None) -> EpochState:
@@ -220,7 +271,11 @@ def _follows(record: HeldRecord, head_before: bytes) -> bool:
 def _last_old(rows: Iterator[tuple[int, bytes]], before_ms: int, untrusted_are_old: bool) -> tuple[int, bytes] | None:
     found = None
     for number, raw in rows:
-        header = records.decode_header(raw)
+        try:
+            header = records.decode_header(raw)
+        except records.BAD_BYTES:
+            # Nobody knows how old it is: it stays, and so does all after it.
+            break
         if header.clock == "trusted" and header.at >= before_ms:
             break
         if header.clock == "trusted" or untrusted_are_old:

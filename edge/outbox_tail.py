@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checkpoint import records
 from checkpoint.records import ZERO_HEAD, Header, Sealed
 from edge import outbox_schema as sql
-from edge.outbox_values import OpenPassage, OutboxError
+from edge.outbox_values import DamagedRecordError, OpenPassage, OutboxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,11 @@ def is_torn(error: Exception) -> bool:
 
 
 def open_passage(passage: bytes, epoch: bytes, number: int, raw: bytes, payload: bytes) -> OpenPassage:
-    header = records.decode_header(raw)
-    began = records.decode_payload(header.kind, payload)
+    try:
+        header = records.decode_header(raw)
+        began = records.decode_payload(header.kind, payload)
+    except records.BAD_BYTES:
+        raise DamagedRecordError(epoch, number) from None
     if not isinstance(began, records.Verdict | records.Override | records.Egress):
         raise OutboxError(f"{header.kind} {epoch.hex()}/{number} was written by a newer version of this program")
     return OpenPassage(passage, epoch, number, header, began)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from drivers.barrier import open_board
 from drivers.errors import DeviceGoneError
@@ -17,10 +19,20 @@ from edge.thermometer_thread import ThermometerThread
 from edge.vision import Vision
 from edge.wiring import wiring_of
 from firmware_config.schema import BarrierWire, GateFile
+from webscreen.heart import Heart
 
 
 def mono_ms() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A device's thread hung and was replaced; `heart` is that of the fresh one."""
+
+    device: str
+    lane: str
+    heart: Heart
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,17 @@ class Parts:
         for part in self._all:
             part.stop()
 
+    def hearts(self) -> tuple[tuple[Heart, Callable[[], Replaced]], ...]:
+        """Every device thread's, and what puts a fresh thread in its place."""
+        return (
+            *((board.heart, partial(_replace, self.boards, name, name, "")) for name, board in self.boards.items()),
+            *((eye.heart, partial(_replace, self.visions, lane, "camera", lane)) for lane, eye in self.visions.items()),
+            *(
+                (thread.heart, partial(_replace, self.thermometers, lane, "thermometer", lane))
+                for lane, thread in self.thermometers.items()
+            ),
+        )
+
     @property
     def _all(self) -> tuple[BoardThread | Vision | ThermometerThread, ...]:
         return (*self.boards.values(), *self.visions.values(), *self.thermometers.values())
@@ -52,6 +75,14 @@ class Parts:
             refused.set_exception(DeviceGoneError(lane, "the lane has no barrier"))
             return refused
         return self.boards[wire.board].pulse(wire.channel, wire.pulse_s)
+
+
+def _replace(parts: dict[str, Any], key: str, device: str, lane: str) -> Replaced:
+    """First the old thread loses its device, so that the fresh one can have it and two never act."""
+    parts[key].abandon()
+    fresh = parts[key] = parts[key].fresh()
+    fresh.start()
+    return Replaced(device, lane, fresh.heart)
 
 
 def build_parts(file: GateFile, post: Post) -> Parts:

@@ -38,6 +38,8 @@ class Recorder:
         wake: Callable[[], None],
     ) -> None:
         self.recording = True
+        # Records of a clock that was not believed wait for a `clock` record.
+        self.undated = False
         # Passages without an outcome may be on disk that no lane is busy with any more.
         self.unsettled = True
         self._outbox = outbox
@@ -136,6 +138,7 @@ class Recorder:
 
     def _commit(self, effect: Commit) -> Stored:
         stored = self._outbox.append(effect.kind, effect.payload, self._clock.now(), effect.passage)
+        self.undated = effect.kind != "clock" and (self.undated or stored.header.clock == "untrusted")
         if effect.urgent:
             self._copy(stored)
         self._wake()
@@ -184,6 +187,7 @@ class Recorder:
         for number, act in enumerate(held):
             try:
                 self._outbox.append_reconstructed(act.note(), act.moment, act.error, act.passage)
+                self.undated = self.undated or not act.moment.trusted
             except OutboxFailingError as error:
                 self._held = held[number:]
                 self._failing(error)

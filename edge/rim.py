@@ -96,7 +96,7 @@ class VisionEar:
         lane = self._lane
         match message:
             case vision_messages.Seen():
-                self._post(LaneFact(lane, facts.CodesSeen(message.codes)))
+                self._post(LaneFact(lane, facts.CodesSeen(message.codes, message.still)))
             case vision_messages.CameraFault():
                 self._down(message.name, message.detail)
             case vision_messages.VisionDied():

@@ -31,6 +31,9 @@ class Rulebook:
         self._attendance = attendance
         self._here = tuple(here)
         self._confirmed_at_ms = confirmed_at_ms
+        # By the monotonic clock, which no step of the wall clock touches: of this run's first moment or last answer.
+        self._confirmed_mono_ms: int | None = None
+        self._began_mono_ms: int | None = None
         self._offline_after_s = offline_after_s
         self._policies: dict[str, Policy] = {}
         self._trusts: dict[str, TrustList] = {}
@@ -51,7 +54,16 @@ class Rulebook:
 
     def confirmed(self, now: Moment) -> None:
         """The collector answered: what it retains for this gate has been received."""
-        self._confirmed_at_ms = now.at_ms
+        self._confirmed_mono_ms = now.mono_ms
+
+    def _age_s(self, now: Moment) -> float:
+        """Since the collector last answered; by a clock that can't be believed, at least since this run began."""
+        if self._began_mono_ms is None:
+            self._began_mono_ms = now.mono_ms
+        if self._confirmed_mono_ms is None and now.trusted:
+            return max(0.0, (now.at_ms - self._confirmed_at_ms) / 1000)
+        since_ms = self._began_mono_ms if self._confirmed_mono_ms is None else self._confirmed_mono_ms
+        return (now.mono_ms - since_ms) / 1000
 
     def policy(self, now: Moment) -> Policy:
         """The narrowest policy whose time it is, else the everyday one.
@@ -70,7 +82,7 @@ class Rulebook:
             self._untrusted_since_ms = None
         elif self._untrusted_since_ms is None:
             self._untrusted_since_ms = now.mono_ms
-        age_s = max(0.0, (now.at_ms - self._confirmed_at_ms) / 1000)
+        age_s = self._age_s(now)
         return World(
             policy=self.policy(now),
             trust=self._trust,

@@ -39,7 +39,8 @@ class Shown:
 
 
 class CodesInView:
-    """Codes that were judged and are still held up: not another presentation until they have been away for a while."""
+    """Codes that were judged, or seen in a still picture, and are still held up: not another presentation until they
+    have been away for a while."""
 
     def __init__(self) -> None:
         self._seen_ms: dict[bytes, int] = {}
@@ -57,6 +58,14 @@ class CodesInView:
             return False
         self._seen_ms[payload] = now_ms
         return True
+
+    def fresh(self, payloads: tuple[bytes, ...], now_ms: int, ignored_ms: float, *, still: bool) -> list[bytes]:
+        """Those that begin a presentation. Codes of a `still` picture never do, nor while they stay afterwards."""
+        fresh = [payload for payload in payloads if not self.still(payload, now_ms, ignored_ms)]
+        if not still:
+            return fresh
+        self._seen_ms |= dict.fromkeys(payloads, now_ms)
+        return []
 
     def let_go(self, now_ms: int, ignored_ms: float) -> None:
         if len(self._seen_ms) > _MOST_CODES:

@@ -16,11 +16,13 @@ from firmware_config.schema import Enrolment, GateFile
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """What the uplink says of itself: age of the last answer in seconds, one word, records not yet stored."""
+    """What the uplink says of itself: age of the last answer in seconds, one word, records not yet stored, and the
+    age at which the gate counts as offline."""
 
     age_s: float | None
     word: str
     depth: int
+    silent_after_s: float
 
 
 def snapshot_of(
@@ -49,6 +51,7 @@ def snapshot_of(
         link_age_s=link.age_s,
         link_word=link.word,
         outbox_depth=link.depth,
+        silent_after_s=link.silent_after_s,
         policy=policy.id,
         policy_version=policy.version,
         policy_until_ms=None if until is None else round(until.timestamp() * 1000),

@@ -77,6 +77,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     recording: bool
     # The monotonic clock at `at_ms`: with it the screen says how long a lane has been in its state.
     mono_ms: int = 0
+    # An answer older than this, and the gate is offline: the screen says what the verdicts' tags say.
+    silent_after_s: float = 30.0
     # The site's zone, in which the screen shows its times.
     timezone: str = "Asia/Shanghai"
 

@@ -17,11 +17,16 @@ class Taking:
     """Fed with measurements of one presence; `people` holds one result for each person measured to the end.
 
     `shade_over_ms`: when a second site may be measured after a wait in the shade (monotonic), 0 if none was asked for.
+    `before`: the newest frame of before this presence. Frames that repeat its values measure nobody: a device that got
+    stuck on somebody would otherwise measure the next one too, until it is found out.
     """
 
-    def __init__(self, judge: TemperatureJudge, settings: TemperatureSettings) -> None:
+    def __init__(
+        self, judge: TemperatureJudge, settings: TemperatureSettings, before: Measurement | None = None
+    ) -> None:
         self._judge = judge
         self._settings = settings
+        self._before = before
         self._window: deque[Measurement] = deque()
         self._first: Judged | None = None
         self._site: Site | None = None
@@ -63,6 +68,9 @@ class Taking:
 
         Returns the stream of the level that has learned a first reading by it; empty if none has.
         """
+        if self._before is not None and _values(measurement) == _values(self._before):
+            return ""
+        self._before = None
         self.last = measurement
         if not _target(measurement, self._settings):
             self._window.clear()
@@ -107,6 +115,10 @@ class Taking:
         self.people.append(judged)
         self._first, self._site, self._wait_for_gap = None, None, True
         self.shade_over_ms = 0
+
+
+def _values(measurement: Measurement) -> tuple[float | None, ...]:
+    return measurement.object_c, measurement.ambient_c, measurement.body_c
 
 
 def _target(measurement: Measurement, settings: TemperatureSettings) -> bool:

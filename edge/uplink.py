@@ -17,7 +17,7 @@ from edge.clock import Moment
 from edge.outbox_reader import EpochState
 from edge.outbox_values import DamagedRecordError
 from edge.uplink_messages import Packer
-from edge.uplink_questions import Flight, Flights, Questions
+from edge.uplink_questions import Flight, Flights, Question, Questions, Room
 from edge.uplink_values import (
     Conflict,
     Damaged,
@@ -79,6 +79,7 @@ class UplinkCore:
         self._packer = Packer(settings.gate, keys.gate, boot_id, versions)
         self._questions = Questions()
         self._flights = Flights()
+        self._room = Room(settings.window * settings.batch_records)
         self._reask_ms = settings.reask_ms
         self._probing = False
         # Epochs whose batch was answered below their floor: nothing more of them is sent before a hello is answered.
@@ -96,6 +97,8 @@ class UplinkCore:
 
     def on_connected(self) -> None:
         """What was on its way may be lost with the old connection: everything is asked again at once."""
+        if len(self._flights):
+            self._room.lost()
         self._flights.clear()
         self._start_over()
         self._hello_wanted = True
@@ -173,7 +176,12 @@ class UplinkCore:
     def answering(self, now: Moment) -> bool:
         """Whether the collector has answered within the last three heartbeats."""
         age = self.link_age_ms(now)
-        return age is not None and age <= _SILENT_HEARTBEATS * self._settings.heartbeat_ms
+        return age is not None and age <= self.silent_after_ms
+
+    @property
+    def silent_after_ms(self) -> int:
+        """Without an answer for so long the collector counts as silent."""
+        return _SILENT_HEARTBEATS * self._settings.heartbeat_ms
 
     @property
     def depth(self) -> int:
@@ -214,10 +222,10 @@ class UplinkCore:
             self._hello_first.discard(state.epoch)
         elif below_floor:
             self._hello_first.add(state.epoch)
-        self._settle(question.order, state, stored)
+        self._settle(question, state, stored, now)
         return "counted"
 
-    def _settle(self, order: int, state: EpochState, stored: int) -> None:
+    def _settle(self, question: Question, state: EpochState, stored: int, now: Moment) -> None:
         """`state` is as it was before the answer. What the collector can't use yet is not sent at full speed."""
         if stored < state.floor - 1:
             self._probing = True
@@ -225,7 +233,10 @@ class UplinkCore:
         if state.watermark < state.floor - 1:
             # The collector has gone over the gap: what it refused before is sent again at once.
             self._flights.clear()
-        if self._flights.settle(order, state.epoch, stored) or stored > state.watermark:
+        done = self._flights.settle(question.order, state.epoch, stored)
+        if done:
+            self._room.answered(slowly=2 * (now.mono_ms - question.asked.mono_ms) > self._settings.reask_ms)
+        if done or stored > state.watermark:
             self._start_over()
 
     def _start_over(self) -> None:
@@ -276,7 +287,7 @@ class UplinkCore:
         if self._flights.epoch != state.epoch:
             self._flights.clear()
         messages: list[Message] = []
-        while len(self._flights) < (1 if self._probing else self._settings.window):
+        while len(self._flights) < (1 if self._probing else self._settings.window) and self._room.left(self._flights):
             batch = self._next_batch(state, now)
             if batch is None:
                 break
@@ -287,6 +298,7 @@ class UplinkCore:
         oldest = self._flights.oldest_mono_ms
         if oldest is not None and now.mono_ms - oldest >= self._reask_ms:
             self._flights.clear()
+            self._room.lost()
             self._reask_ms = min(2 * self._reask_ms, self._settings.reask_most_ms)
             # One batch is enough to ask a collector that does not answer.
             self._probing = True
@@ -294,7 +306,8 @@ class UplinkCore:
     def _next_batch(self, state: EpochState, now: Moment) -> Message | None:
         after = max(state.watermark, state.floor - 1, self._flights.last)
         try:
-            run = self._source.run(state.epoch, after, self._settings.batch_records, _BATCH_ROOM)
+            limit = min(self._settings.batch_records, self._room.left(self._flights))
+            run = self._source.run(state.epoch, after, limit, _BATCH_ROOM)
         except DamagedRecordError as damaged:
             self._set_aside(state.epoch, Damaged(state.epoch, damaged.number))
             return None

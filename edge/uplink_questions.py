@@ -10,6 +10,8 @@ from edge.clock import Moment
 
 # Older questions than these are forgotten: their answers no longer count.
 _MOST_QUESTIONS: Final = 1024
+# So few records on their way are worth a batch on any line.
+_LEAST_RECORDS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Flights:
         """The last number on its way, 0 if there is none."""
         return self._flights[-1].last if self._flights else 0
 
+    @property
+    def records(self) -> int:
+        """How many records are on their way."""
+        return sum(flight.last - flight.first + 1 for flight in self._flights)
+
     def add(self, flight: Flight) -> None:
         self._flights.append(flight)
 
@@ -107,3 +114,25 @@ class Flights:
                 break
             self._flights.append(flight)
         return answered is not None and answered not in self._flights
+
+
+class Room:
+    """How many records may be on their way at once: as many as the line carries well within the time of an answer.
+
+    On a line of 32 kbit/s everything that may be on its way fills minutes: the answers of all questions behind it come
+    too late, the connection is given up, and the same batches are sent again, for ever. So what is lost quarters this,
+    a slow answer halves it, and a quick one doubles it again.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = self._now = most
+
+    def left(self, flights: Flights) -> int:
+        return max(0, self._now - flights.records)
+
+    def answered(self, *, slowly: bool) -> None:
+        self._now = max(self._now // 2, min(_LEAST_RECORDS, self._most)) if slowly else min(2 * self._now, self._most)
+
+    def lost(self) -> None:
+        """A time-out, or the end of a connection, with batches on their way."""
+        self._now = max(self._now // 4, min(_LEAST_RECORDS, self._most))

@@ -14,10 +14,11 @@ import structlog
 
 from checkpoint import topics
 from edge.clock import Clock, Moment
-from edge.mqtt import Acknowledged, Arrived, Connected, Disconnected, LinkFact, LinkSettings, LinkWord, MqttLink
+from edge.mqtt import Acknowledged, Arrived, Connected, Disconnected, LinkFact, LinkSettings, LinkWord, MqttLink, Will
 from edge.outbox_reader import OutboxReader
 from edge.uplink import UplinkCore
-from edge.uplink_values import UplinkEvent
+from edge.uplink_values import Topic, UplinkEvent
+from webscreen.heart import Heart
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +27,8 @@ _INBOX: Final = 1000
 _IDLE_S: Final = 0.25
 _AFTER_ERROR_S: Final = 1.0
 _PURGE_MS: Final = 60_000
+# A turn reads and sends a few batches; each statement may wait five seconds for a busy disk.
+_LIMIT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +72,31 @@ class UplinkRunner:
         listen: Sequence[str],
         clock: Clock,
         deliver: Callable[[Delivered], None],
-        silence_ms: int = 30_000,
     ) -> None:
-        """`silence_ms`: how long a connected gate waits for an answer before it says that the collector is absent."""
         self._gate = gate
         self._core = core
         self._reader = reader
         self._clock = clock
         self._deliver = deliver
-        self._silence_ms = silence_ms
-        self._link = MqttLink(link, listen, lambda: (topics.state(gate), core.will(clock.now())), self._post)
+        self._link_settings, self._listen = link, listen
+        self.heart = Heart("uplink", _LIMIT_S)
         self._inbox: queue.Queue[LinkFact | Callable[[], None]] = queue.Queue(_INBOX)
         self._woken = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
         self._connected_mono_ms: int | None = None
         self._word: LinkWord = "connecting"
-        self._acknowledged: LinkWord = "ok"
+        # The broker's last word about each topic of questions. Alarm copies are sent once: a word about one may be the
+        # last for long.
+        self._acknowledged: dict[Topic, LinkWord] = {"records": "ok", "state": "ok"}
+        self._handed: dict[int, Topic] = {}
         self._purged_mono_ms = 0
         self._topics = {
             "records": topics.records(gate),
             "alarm": topics.alarm(gate),
             "state": topics.state(gate),
         }
+        self._link = self._new_link()
         self.depth = 0
         """Records that the collector does not have yet, as of the last turn."""
 
@@ -105,6 +110,18 @@ class UplinkRunner:
         self._stopping.set()
         self.wake()
         self._thread.join()
+
+    @property
+    def link_hearts(self) -> tuple[Heart, ...]:
+        """Of the threads behind the connection, as they are now."""
+        return self._link.hearts
+
+    def replace_link(self) -> None:
+        """Give the connection's hung threads up and begin a new connection, from the supervisor's thread."""
+        self._link.abandon()
+        self._post(Disconnected("connecting", "a thread of the connection hung"))
+        self._link = self._new_link()
+        self._link.start()
 
     # From any thread
 
@@ -136,17 +153,26 @@ class UplinkRunner:
         return None if age_ms is None else age_ms / 1000
 
     def word(self, now: Moment) -> LinkWord:
-        """One word for the screen. Only the collector's own answers make it `ok`."""
-        connected = self._connected_mono_ms
+        """One word for the screen. Only the collector's own answers make it `ok`, and never while the broker refuses
+        a topic: a gate that may say hello and may not send its records is not well."""
+        connected, said = self._connected_mono_ms, self._acknowledged
         if connected is None:
             return self._word
+        if "broker_refused" in said.values():
+            return "broker_refused"
         if self._core.answering(now):
             return "ok"
-        if self._acknowledged != "ok":
-            return self._acknowledged
-        return "collector_absent" if now.mono_ms - connected > self._silence_ms else "connecting"
+        # A new connection has as long for its first answer as an old one for its next.
+        waited = now.mono_ms - connected > self._core.silent_after_ms
+        return "collector_absent" if waited or "collector_absent" in said.values() else "connecting"
 
     # In the thread
+
+    def _new_link(self) -> MqttLink:
+        return MqttLink(self._link_settings, self._listen, self._will, self._post)
+
+    def _will(self) -> Will:
+        return self._topics["state"], self._core.will(self._clock.now())
 
     def _post(self, item: LinkFact | Callable[[], None]) -> None:
         with contextlib.suppress(queue.Full):
@@ -156,7 +182,9 @@ class UplinkRunner:
         """Only wakes the thread."""
 
     def _run(self) -> None:
+        self.heart.begin()
         while not self._stopping.is_set():
+            self.heart.beat()
             try:
                 self._turn()
             except (sqlite3.Error, OSError) as error:
@@ -168,6 +196,7 @@ class UplinkRunner:
                 _log.exception("uplink_turn_failed")
                 self._stopping.wait(_AFTER_ERROR_S)
         self._reader.close()
+        self.heart.end()
 
     def _turn(self) -> None:
         for item in self._waiting():
@@ -175,7 +204,8 @@ class UplinkRunner:
         now = self._clock.now()
         if self._connected_mono_ms is not None:
             for message in self._core.due(now):
-                self._link.publish(self._topics[message.topic], message.payload, message.retain)
+                if mid := self._link.publish(self._topics[message.topic], message.payload, message.retain):
+                    self._handed[mid] = message.topic
         self._purge(now)
         self._core.watch(now)
         self.depth = self._core.depth
@@ -197,14 +227,17 @@ class UplinkRunner:
     def _take(self, item: LinkFact | Callable[[], None]) -> None:
         match item:
             case Connected():
-                self._connected_mono_ms, self._acknowledged = self._clock.now().mono_ms, "ok"
+                self._connected_mono_ms = self._clock.now().mono_ms
+                self._handed = {}
                 self._core.on_connected()
                 _log.info("broker_connected")
             case Disconnected(word, detail):
                 self._connected_mono_ms, self._word = None, word
                 _log.warning("broker_disconnected", word=word, detail=detail)
-            case Acknowledged(word):
-                self._acknowledged = word
+            case Acknowledged(mid, word):
+                topic = self._handed.pop(mid, None)
+                if topic in self._acknowledged:
+                    self._acknowledged[topic] = word
             case Arrived():
                 self._arrived(item)
             case _:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from drivers.camera.options import check_options
 from edge.vision_messages import Alive, MessageError, MessageReader, Start, VisionBack, VisionDied, frame
+from webscreen.heart import Heart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,9 @@ _POLL_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 1.0
 _STOP_S: Final = 1.0
+# The watcher looks every 100 ms; starting and ending a process from a busy card takes longer.
+_LIMIT_S: Final = 5.0
+_PROCESS_LIMIT_S: Final = 15.0
 _COMPLAINT_BYTES: Final = 2000
 DEFAULT_MEMORY_MIB: Final = 1536
 # One thread in every native library, and one memory arena: the process must stay small beside the gate.
@@ -56,12 +60,14 @@ class Vision:
         memory_mib: int = DEFAULT_MEMORY_MIB,
     ) -> None:
         check_options(camera.driver, camera.options)
+        self._camera, self._memory_mib = camera, memory_mib
         self._start_message = Start(lane, camera.driver, dict(camera.options), memory_mib)
         self._lane = lane
         self._post = post
         self._mono_ms = mono_ms
         self._stop = threading.Event()
         self._said_dead = False
+        self.heart = Heart(f"vision {lane}", _LIMIT_S)
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name=f"vision {lane}", daemon=True)
 
@@ -81,7 +87,27 @@ class Vision:
         if self._thread.is_alive():
             self._thread.join()
 
+    def abandon(self) -> None:
+        """Give the hung watcher up, from the supervisor's, and kill its process. When it wakes, nobody hears it."""
+        self._stop.set()
+        process = self._process
+        if process is not None:
+            process.kill()
+        if not self._said_dead:
+            self._post(VisionDied(self._lane, "its watcher hung"))
+
+    def fresh(self) -> Vision:
+        """The same camera with a new watcher and a new process, not started."""
+        fresh = Vision(self._lane, self._camera, self._post, self._mono_ms, self._memory_mib)
+        fresh._said_dead = True
+        return fresh
+
     def _run(self) -> None:
+        self.heart.begin()
+        self._keep_one_alive()
+        self.heart.end()
+
+    def _keep_one_alive(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while not self._stop.is_set():
             was_back, why = self._live_once()
@@ -96,20 +122,22 @@ class Vision:
 
     def _live_once(self) -> tuple[bool, str]:
         """One process from start to end: whether it got to work, and why it ended."""
+        self.heart.beat(_PROCESS_LIMIT_S)
         try:
             process = self._process = _spawn(frame(self._start_message))
         except OSError as fault:
             return False, f"cannot be started: {fault}"
-        session = _Session(process, self._pass_on, self._mono_ms)
+        session = _Session(process, self._pass_on, self._mono_ms, self.heart)
         try:
             why = session.run_until(self._stop)
         finally:
             self._process = None
+            self.heart.beat(_PROCESS_LIMIT_S)
             _end(process)
         return session.worked, f"{why} (exit {process.returncode}) {session.complaint}".strip()
 
     def _pass_on(self, message: Message) -> None:
-        if isinstance(message, Alive):
+        if isinstance(message, Alive) or self._stop.is_set():
             return
         if self._said_dead:
             self._said_dead = False
@@ -121,8 +149,13 @@ class _Session:
     """The pipes of one process: its messages, its complaints, and the watchdog."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], on_message: Callable[[Message], None], mono_ms: Callable[[], int]
+        self,
+        process: subprocess.Popen[bytes],
+        on_message: Callable[[Message], None],
+        mono_ms: Callable[[], int],
+        heart: Heart,
     ) -> None:
+        self._heart = heart
         self._process = process
         self._on_message = on_message
         self._mono_ms = mono_ms
@@ -149,6 +182,7 @@ class _Session:
             selector.register(words, selectors.EVENT_READ, self._hear)
             selector.register(complaints, selectors.EVENT_READ, self._note)
             while not stop.is_set():
+                self._heart.beat()
                 for key, _ in selector.select(_POLL_S):
                     try:
                         ended = key.data(os.read(key.fd, 65536))

@@ -23,6 +23,7 @@ class Seen(msgspec.Struct, frozen=True, tag=True):
     Said for every decoded frame that shows codes, once with no codes when they have left, and at least once a second
     as long as frames come. `cut`: a payload was over MAX_PAYLOAD_BYTES and is here without its end, or there were
     more than MAX_CODES codes. `decoder_failures` counts native decoder calls that raised since the process began.
+    `still`: the camera has repeated one picture for a second, so that nothing in it need be there any more.
     """
 
     lane: str
@@ -33,6 +34,7 @@ class Seen(msgspec.Struct, frozen=True, tag=True):
     fps: float
     cut: bool = False
     decoder_failures: int = 0
+    still: bool = False
 
 
 class CameraFault(msgspec.Struct, frozen=True, tag=True):

@@ -91,7 +91,8 @@ class Lookout:
 
     def _seen(self, payloads: tuple[bytes, ...], moving: bool, mono_ms: int, number: int) -> Seen:
         codes, cut = bounded(payloads)
-        return Seen(self._lane, mono_ms, codes, moving, number, self._fps(), cut, self._decoder.failures.total())
+        failures = self._decoder.failures.total()
+        return Seen(self._lane, mono_ms, codes, moving, number, self._fps(), cut, failures, self._health.still())
 
     def _fps(self) -> float:
         if len(self._times) < 2 or self._times[-1] == self._times[0]:

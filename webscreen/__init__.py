@@ -1,1 +1,1 @@
-"""What both screens stand on: listening, security headers, the page's own files, the stream of events."""
+"""What both daemons stand on: their screens (listening, headers, files, events) and their watchdog (beats, systemd)."""

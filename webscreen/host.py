@@ -11,7 +11,11 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from webscreen.heart import Heart
+
 _STOP_LIMIT_S: Final = 5.0
+# The event loop turns ten times a second, however many readers there are.
+_HUNG_LIMIT_S: Final = 10.0
 
 
 class ScreenError(Exception):
@@ -41,7 +45,8 @@ class WebThread:
             timeout_keep_alive=5,
             timeout_graceful_shutdown=2,
         )
-        self._server = uvicorn.Server(config)
+        self.heart = Heart(name, _HUNG_LIMIT_S)
+        self._server = _BeatingServer(config, self.heart)
         self._closing = closing
         self._name = name
         self._thread: threading.Thread | None = None
@@ -56,6 +61,23 @@ class WebThread:
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(_STOP_LIMIT_S)
+
+
+class _BeatingServer(uvicorn.Server):
+    """Says at every turn of its event loop that it lives."""
+
+    def __init__(self, config: uvicorn.Config, heart: Heart) -> None:
+        super().__init__(config)
+        self._heart = heart
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        self._heart.begin()
+        super().run(sockets)
+        self._heart.end()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._heart.beat()
+        return await super().on_tick(counter)
 
 
 def listen(host: str, port: int, file: str) -> socket.socket:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from webscreen.assets import Assets
+from webscreen.heart import Heart
 from webscreen.host import WebThread, listen
 from webscreen.shield import Shield
 
@@ -50,6 +51,11 @@ class PageServer:
     def stop(self) -> None:
         """Ends all streams and closes the port."""
         self._web.stop()
+
+    @property
+    def heart(self) -> Heart:
+        """Of the thread that serves."""
+        return self._web.heart
 
     async def _page(self, request: Request) -> Response:
         return self._file(self._site.page)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from central.screen.feed import BoardFeed
 from central.screen.view import Views, board_page
 from webscreen.assets import load_assets
+from webscreen.heart import Heart
 from webscreen.server import PageServer, Site
 
 _LONGEST_PATH: Final = 200
@@ -43,6 +44,11 @@ class OperatorsServer:
     def stop(self) -> None:
         """Ends all streams and closes the port."""
         self._server.stop()
+
+    @property
+    def heart(self) -> Heart:
+        """Of the thread that serves."""
+        return self._server.heart
 
     async def _events(self, request: Request) -> Response:
         path = request.query_params.get("path", "")[:_LONGEST_PATH]

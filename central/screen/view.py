@@ -17,6 +17,7 @@ MOST_GATES: Final = 200
 WHOLE_TREE_NODES: Final = 8
 CHART_HOURS: Final = 24
 HOUR_MS: Final = 3_600_000
+_YEAR_9999_MS: Final = 253_370_764_800_000
 
 # Columns of the outcomes: name in the page -> outcomes that it adds up.
 OUTCOME_COLUMNS: Final = {
@@ -76,7 +77,7 @@ class GatePage(msgspec.Struct, frozen=True):
 
 
 class AlarmPage(msgspec.Struct, frozen=True):
-    """One open alarm."""
+    """One open alarm. `clock` tells of a time that was corrected, or is not known yet."""
 
     id: str
     priority: int
@@ -85,6 +86,7 @@ class AlarmPage(msgspec.Struct, frozen=True):
     grid: Words
     age: Words
     since: str
+    clock: Words | None
     detail: str
     marks: tuple[Words, ...]
 
@@ -106,6 +108,7 @@ class BoardPage(msgspec.Struct, frozen=True):
     path: str
     name: Words
     complete: Complete
+    undated: Words | None
     nodes: tuple[NodePage, ...]
     alarms: tuple[AlarmPage, ...]
     alarm_count: int
@@ -132,6 +135,7 @@ def board_page(views: Views, path: str, build: str) -> BoardPage:
         path=path,
         name=names.get(path, Words("全部", "All")),
         complete=_complete(complete, zone),
+        undated=_undated([chosen] if chosen else roots),
         nodes=tuple(
             _node(node, tree, path, zone) for node in tree.nodes if _is_shown(node.path, path, len(tree.nodes))
         ),
@@ -169,6 +173,18 @@ def _complete(part: Completeness, zone: ZoneInfo) -> Complete:
     return Complete(Words(f"{gates} 关口完整至 {until}", f"{gates} gates complete to {until}"), whole)
 
 
+def _undated(nodes: list[NodeView]) -> Words | None:
+    """What is counted in no day: its gates have not learnt the time yet."""
+    verdicts = sum(node.undated_verdicts for node in nodes)
+    outcomes = sum(node.undated_outcomes for node in nodes)
+    if not verdicts and not outcomes:
+        return None
+    return Words(
+        f"时间未校正、未计入任何一天：判定 {verdicts}，结果 {outcomes}",
+        f"time not corrected yet, in no day: {verdicts} verdicts, {outcomes} outcomes",
+    )
+
+
 def _node(node: NodeView, tree: TreeView, chosen: str, zone: ZoneInfo) -> NodePage:
     return NodePage(
         path=node.path,
@@ -193,8 +209,22 @@ def _alarm(alarm: AlarmView, names: dict[str, Words], zone: ZoneInfo) -> AlarmPa
         grid=names.get(alarm.grid_path, Words(alarm.grid_path, "")),
         age=age(alarm.age_s),
         since=_local(alarm.opened_ms, zone, "%m-%d %H:%M"),
+        clock=_clock(alarm, zone),
         detail=alarm.detail,
         marks=tuple(words for marked, words in marks if marked),
+    )
+
+
+def _clock(alarm: AlarmView, zone: ZoneInfo) -> Words | None:
+    """Both times where they differ, so that nobody takes the one for the other."""
+    if alarm.original_ms is None:
+        return None
+    shown = _local(alarm.opened_ms, zone, "%m-%d %H:%M")
+    original = _local(alarm.original_ms, zone, "%Y-%m-%d %H:%M")
+    if alarm.clock == "corrected":
+        return Words(f"校正 {shown}，原记 {original}", f"corrected {shown}, recorded {original}")
+    return Words(
+        f"时间未校正，收到 {shown}，原记 {original}", f"time not corrected yet: received {shown}, recorded {original}"
     )
 
 
@@ -233,4 +263,7 @@ def _hour(hour: HourView, part: Completeness) -> HourPage:
 
 
 def _local(at_ms: int, zone: ZoneInfo, form: str) -> str:
+    """A gate without a clock may have written any number: what is no date of this world is shown as such."""
+    if not 0 <= at_ms < _YEAR_9999_MS:
+        return "—"
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime(form)

@@ -155,6 +155,21 @@ class CaseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseTime:
+    """When an alarm happened: `original_ms` by the gate's clock; `corrected_ms` None while nobody knows better."""
+
+    original_ms: int
+    corrected_ms: int | None
+
+    @property
+    def clock(self) -> str:
+        """`trusted`, `corrected` by a later clock record, or `untrusted` until there is one."""
+        if self.corrected_ms is None:
+            return "untrusted"
+        return "trusted" if self.corrected_ms == self.original_ms else "corrected"
+
+
+@dataclass(frozen=True, slots=True)
 class CopyRow:
     """An alarm copy, kept until its record is stored."""
 
@@ -221,6 +236,7 @@ class Store(Protocol):
     # Cases
     def case(self, gate_no: int, epoch: bytes, number: int, origin: str) -> CaseRow | None: ...
     def save_case(self, row: CaseRow) -> None: ...
+    def open_cases_at(self, gate_no: int) -> list[CaseRow]: ...
     def open_cases_of(self, gate_no: int, passages: Sequence[bytes]) -> list[CaseRow]: ...
     def add_copy(self, gate_no: int, row: CopyRow) -> None: ...
     def copies(self, gate_no: int, epoch: bytes, first: int) -> list[CopyRow]: ...

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from central.store.base import CaseRow, CopyRow
+from central.store.base import CaseRow, CaseTime, CopyRow
+from checkpoint.records import decode_header
 
 # Of a refused message only this much is kept, and only this many of them: a flood must not fill the disk.
 QUARANTINE_BYTES: Final = 4096
@@ -43,6 +44,27 @@ class CaseTables:
         return [
             _case(row) for row in self._conn.execute(f"{_CASE} WHERE open = 1 ORDER BY priority, opened_ms, number")
         ]
+
+    def open_cases_at(self, gate_no: int) -> list[CaseRow]:
+        """Every open case of a gate."""
+        return [_case(row) for row in self._conn.execute(f"{_CASE} WHERE open = 1 AND gate_no = ?", (gate_no,))]
+
+    def case_times(self) -> dict[tuple[int, bytes, int], CaseTime]:
+        """(gate number, epoch, number) -> when it happened, of every open case whose record or copy is here."""
+        copies = self._conn.execute(
+            "SELECT copy.gate_no, copy.epoch, copy.number, header FROM copy JOIN alarm_case AS c ON c.open = 1"
+            " AND c.gate_no = copy.gate_no AND c.epoch = copy.epoch AND c.number = copy.number AND c.origin = 'gate'"
+        )
+        found = {(row[0], row[1], row[2]): _time_of(row[3]) for row in copies}
+        # The main line comes last, and so it is the one that stays.
+        rows = self._conn.execute(
+            "SELECT c.gate_no, c.epoch, c.number, record.at, record.corrected_ms FROM alarm_case AS c"
+            " JOIN epoch ON epoch.gate_no = c.gate_no AND epoch.epoch = c.epoch"
+            " JOIN record ON epoch_id = epoch.id AND record.number = c.number"
+            " WHERE c.open = 1 AND c.origin = 'gate' ORDER BY record.side DESC"
+        )
+        found.update(((row[0], row[1], row[2]), CaseTime(row[3], row[4])) for row in rows)
+        return found
 
     def open_cases_of(self, gate_no: int, passages: Sequence[bytes]) -> list[CaseRow]:
         """Open cases of a gate that belong to one of these passages."""
@@ -96,3 +118,8 @@ def _case(row: tuple[object, ...]) -> CaseRow:
     for flag in (4, 11, 12):
         fields[flag] = bool(fields[flag])
     return CaseRow(*fields)  # type: ignore[arg-type]
+
+
+def _time_of(raw: bytes) -> CaseTime:
+    header = decode_header(raw)
+    return CaseTime(header.at, header.at if header.clock == "trusted" else None)

@@ -13,7 +13,7 @@ _GATE = "SELECT no, gate, public_key, grid, site, enrolled_ms, revoked_ms FROM g
 
 
 class GateTables:
-    """Methods over tables `gate`, `gate_state` and `tree`."""
+    """Methods over tables `gate`, `gate_key`, `gate_state` and `tree`."""
 
     _conn: sqlite3.Connection
 
@@ -33,6 +33,16 @@ class GateTables:
             "site = excluded.site, enrolled_ms = excluded.enrolled_ms, revoked_ms = NULL",
             (gate, public_key, grid, site, now_ms),
         )
+        self._conn.execute(
+            "INSERT OR IGNORE INTO gate_key SELECT no, public_key, ? FROM gate WHERE gate = ?", (now_ms, gate)
+        )
+
+    def gate_keys(self, gate_no: int) -> list[bytes]:
+        """Every public key that this gate was ever enrolled with, oldest first."""
+        rows = self._conn.execute(
+            "SELECT public_key FROM gate_key WHERE gate_no = ? ORDER BY since_ms, public_key", (gate_no,)
+        )
+        return [row[0] for row in rows]
 
     def revoke(self, gate: str, now_ms: int) -> bool:
         """Whether there was such a gate that could still speak."""

@@ -17,7 +17,7 @@ _PLACED = "SELECT epoch.epoch, number, header FROM epoch JOIN record ON epoch_id
 
 
 class RecordTables:
-    """Methods over tables `epoch`, `record`, `payload`, `signed_head` and `gap`."""
+    """Methods over tables `epoch`, `record`, `payload` (and what copies hold of payloads), `signed_head` and `gap`."""
 
     _conn: sqlite3.Connection
 
@@ -126,7 +126,7 @@ class RecordTables:
     def signed_heads(self, epoch_id: int) -> list[tuple[int, bytes, bytes]]:
         """(last, head, COSE message), in number order."""
         return self._conn.execute(
-            "SELECT last, head, message FROM signed_head WHERE epoch_id = ? ORDER BY last", (epoch_id,)
+            "SELECT last, head, CAST(message AS BLOB) FROM signed_head WHERE epoch_id = ? ORDER BY last", (epoch_id,)
         ).fetchall()
 
     def sealed(self, record_id: int) -> tuple[bytes, bytes] | None:
@@ -160,5 +160,10 @@ class RecordTables:
             "DELETE FROM payload WHERE record_id IN (SELECT record_id FROM payload JOIN record ON id = record_id"
             " WHERE received_ms < ? AND mark <> ? ORDER BY record_id LIMIT ?)",
             (received_before_ms, Mark.UNREAD, limit),
+        )
+        # A copy whose record never came stays as evidence, and keeps nothing of the person either.
+        self._conn.execute(
+            "UPDATE copy SET salt = x'', payload = x'' WHERE received_ms < ? AND length(payload) > 0",
+            (received_before_ms,),
         )
         return cursor.rowcount

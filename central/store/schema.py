@@ -69,3 +69,16 @@ CREATE TABLE document(
   PRIMARY KEY(scope, kind, version));
 CREATE TABLE cursor(name TEXT PRIMARY KEY, position INTEGER NOT NULL);
 """
+
+# Every key that a gate ever signed with: heads that an earlier one signed stay good. And what an operator brought in
+# from a dead gate's card: which records, from which file; `signed` 0: no signature of the gate vouches for them.
+TABLES_2: Final = """
+CREATE TABLE gate_key(
+  gate_no INTEGER NOT NULL REFERENCES gate(no), public_key BLOB NOT NULL, since_ms INTEGER NOT NULL,
+  PRIMARY KEY(gate_no, public_key)) WITHOUT ROWID;
+INSERT INTO gate_key SELECT no, public_key, enrolled_ms FROM gate;
+CREATE TABLE rescue(
+  first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, epoch_id INTEGER NOT NULL, first INTEGER NOT NULL,
+  last INTEGER NOT NULL, signed INTEGER NOT NULL, by TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL,
+  at_ms INTEGER NOT NULL);
+"""

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from central.store.audits import AuditQueries
 from central.store.base import Dimension
 from central.store.cases import CaseTables
 from central.store.counts import CountTables
 from central.store.gates import GateTables
 from central.store.records import RecordTables
-from central.store.schema import TABLES_1
+from central.store.rescues import RescueTable
+from central.store.schema import TABLES_1, TABLES_2
 from central.store.topics import TopicTables
 
 _BUSY_S = 30.0
@@ -29,11 +31,17 @@ def _tables_1(db: Database) -> None:
         db.execute(statement)
 
 
+@_migrations(name="0002_keys_and_rescues")
+def _tables_2(db: Database) -> None:
+    for statement in TABLES_2.split(";\n"):
+        db.execute(statement)
+
+
 class StoreError(RuntimeError):
     """The store can't be opened, or is not what it should be; the message names the file and the remedy."""
 
 
-class SqliteStore(GateTables, RecordTables, CountTables, CaseTables, TopicTables):
+class SqliteStore(GateTables, RecordTables, CountTables, CaseTables, TopicTables, RescueTable, AuditQueries):
     """One connection; use it in one thread at a time. Several stores may be open on one file."""
 
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
@@ -62,6 +70,16 @@ class SqliteStore(GateTables, RecordTables, CountTables, CaseTables, TopicTables
             # Dimensions added in this transaction are gone with it.
             self._dimensions.clear()
             raise
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Everything inside is done, can be read back, and is undone at the end."""
+        self._conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            self._conn.execute("ROLLBACK")
+            self._dimensions.clear()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

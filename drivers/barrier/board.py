@@ -41,3 +41,6 @@ class Board(Protocol):
 
     def close(self) -> None:
         """Leave the relays off and release the port. May be called twice."""
+
+    def sever(self) -> None:
+        """Take the board from a thread that hangs in it, which can move nothing any more. Any thread; never waits."""

@@ -17,6 +17,8 @@ from drivers.protocols import Pulse
 # A small computer takes this long to start an interpreter when it is busy.
 _START_S: Final = 10.0
 _ANSWER_S: Final = 1.0
+# A child that hangs holds no relay's time any more: it is asked this often whether it is there.
+_ASK_S: Final = 0.5
 # Switching eight relays off twice, plus reserve.
 _STOP_S: Final = 2.0
 
@@ -47,6 +49,7 @@ class LcusRelay:
             bufsize=0,
         )
         self._pending = b""
+        self._asked_s = time.monotonic()
         try:
             self._expect("ready", _START_S)
         except (DeviceGoneError, DeviceRefusedError):
@@ -67,11 +70,16 @@ class LcusRelay:
         return Pulse(confirmed=False)
 
     def read_inputs(self) -> tuple[bool, ...]:
-        """It has none. Raises DeviceGoneError when the child has ended, as it does when the board is unplugged."""
+        """It has none. Raises DeviceGoneError when the child hangs, or has ended because the board was unplugged.
+
+        A child that hangs is ended at once: the next one begins by switching every relay off.
+        """
         if _pipe(self._child.stdin).closed:
             raise DeviceGoneError(self._name, "its process was given up")
         if self._child.poll() is not None:
             raise DeviceGoneError(self._name, self._last_words())
+        if time.monotonic() - self._asked_s >= _ASK_S:
+            self._ask_whether_there()
         return ()
 
     def close(self) -> None:
@@ -87,6 +95,20 @@ class LcusRelay:
             self._child.wait()
         for pipe in pipes:
             _pipe(pipe).close()
+
+    def sever(self) -> None:
+        """End the child; its successor switches the relays off."""
+        self._child.kill()
+
+    def _ask_whether_there(self) -> None:
+        self._asked_s = time.monotonic()
+        try:
+            self._send(b"?\n")
+            self._expect("here", _ANSWER_S)
+        except DeviceGoneError:
+            self._child.kill()
+            self.close()
+            raise
 
     def _send(self, line: bytes) -> None:
         try:

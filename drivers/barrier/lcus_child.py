@@ -2,8 +2,9 @@
 
 `python -m drivers.barrier.lcus_child PORT BAUD RELAYS`. The boards keep a relay on for ever, so the time of a pulse
 lives here. One order per line on standard input, `CHANNEL MILLISECONDS`; each is answered with `on CHANNEL` when its
-frame has been written, the start with `ready`. End of input, a signal, or a parent that died switches every relay off
-and ends the process. With `</dev/null` it switches off and ends at once, which suits systemd's ExecStopPost.
+frame has been written, the start with `ready`, and `?` with `here`. End of input, a signal, or a parent that died
+switches every relay off and ends the process. With `</dev/null` it switches off and ends at once, which suits
+systemd's ExecStopPost.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ def serve(relays: Relays, parent: int) -> None:
 
 
 def _obey(relays: Relays, line: bytes) -> None:
+    if line == b"?":
+        return _answer("here")
     words = line.split()
     if len(words) != 2 or not all(word.isdigit() and len(word) <= 9 for word in words):
         return _answer(f"refused {line[:_MAX_LINE]!r} is not CHANNEL MILLISECONDS")

@@ -102,6 +102,10 @@ class ModbusRelay:
         finally:
             self._port.close()
 
+    def sever(self) -> None:
+        """The relays are left to their own timers."""
+        self._port.sever()
+
     def _flash_units(self, channel: int, seconds: float) -> int:
         units = round(seconds / FLASH_UNIT_S)
         if not 0 <= channel < self._options.relays:

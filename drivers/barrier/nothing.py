@@ -26,6 +26,9 @@ class NoBoard:
     def close(self) -> None:
         return
 
+    def sever(self) -> None:
+        return
+
 
 def connect(options: Options) -> NoBoard:
     return NoBoard()

@@ -13,6 +13,8 @@ CameraFaultName = Literal["camera_missing", "camera_black", "camera_frozen"]
 # Of 255. A covered lens shows 0 to 8 with little noise; an unlit yard at night still has a lamp in it somewhere.
 _BLACK_MEAN: Final = 16.0
 _BLACK_DEVIATION: Final = 5.0
+# A person who holds up a pass moves; a picture that has stood still for so long may be of somebody who has left.
+_STILL_MS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class Health:
             self._black_since_ms = None
         elif self._black_since_ms is None:
             self._black_since_ms = look.mono_ms
+
+    def still(self) -> bool:
+        """Whether the newest picture has stood still to the last bit: what it shows need not be there any more."""
+        return self._limits.frozen_after_s is not None and self._last_ms - self._same_since_ms >= _STILL_MS
 
     def fault(self, now_ms: int) -> CameraFaultName | None:
         """What is wrong now. A picture both black and frozen is called black: that is what a person would see."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.error
 import urllib.request
 from functools import partial
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 MAX_PICTURE_BYTES: Final = 16 << 20
 _MAX_HEADER_BYTES: Final = 8 << 10
 _CHUNK_BYTES: Final = 1 << 17
+# A camera that sends something but no whole picture for so many time-outs is asked anew.
+_PATIENCE: Final = 3
 
 
 class StreamError(ValueError):
@@ -90,6 +93,7 @@ class MjpegSource:
 
     def __init__(self, url: str, timeout_s: float, name: str) -> None:
         self._name = name
+        self._patience_s = _PATIENCE * timeout_s
         try:
             self._answer = _open(url, timeout_s)
             self._reader = PartReader(_boundary(self._answer))
@@ -98,6 +102,7 @@ class MjpegSource:
 
     def grab(self) -> Picture:
         """The newest complete picture. Raises DeviceGoneError when the camera hangs up or falls silent."""
+        began_s = time.monotonic()
         while True:
             try:
                 data = self._answer.read1(_CHUNK_BYTES)
@@ -108,6 +113,8 @@ class MjpegSource:
                 raise DeviceGoneError(self._name, "the camera ended the stream")
             if bodies:
                 return partial(decode_gray, bodies[-1])
+            if time.monotonic() - began_s > self._patience_s:
+                raise DeviceGoneError(self._name, f"no whole picture in {self._patience_s:g} s")
 
     def close(self) -> None:
         """Hang up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import random
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 import cv2
+import numpy as np
 
 from drivers.emulators.camera_card import Effects, Held
 from drivers.emulators.camera_control import Command, ControlSocket
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CameraEmulator", "Effects", "Held", "run_foreground"]
 
-Fault = Literal["frozen", "black", "missing"]
+Fault = Literal["frozen", "black", "missing", "silent", "last_picture", "garbage", "huge", "endless", "breaks_off"]
 
 _BOUNDARY: Final = "emulated-frame"
 _JPEG_QUALITY: Final = 80
+# Of a picture that nobody asked for: larger than any sensor's, and still within what a decoder agrees to open.
+_HUGE_PX: Final = 10_000
+_ENDLESS_CHUNK: Final = bytes(1 << 16)
 # A scene at rest is encoded this often and then repeated: consecutive frames differ, and the machine stays idle.
 _VARIANTS: Final = 8
 
@@ -102,7 +107,13 @@ class CameraEmulator:
             self._set(people, leaving=True)
 
     def fault(self, fault: str | None) -> None:
-        """`frozen` repeats one picture, `black` covers the lens, `missing` hangs up and refuses; None mends it."""
+        """What is wrong from now on; None mends it.
+
+        `frozen` repeats one picture, `black` covers the lens, `missing` hangs up and refuses, `silent` keeps the
+        connection and sends nothing, `last_picture` sends an old picture to whoever connects and nothing more,
+        `garbage` sends parts that are no pictures, `huge` pictures of 100 megapixels, `endless` one part that never
+        ends, `breaks_off` hangs up in the middle of each picture.
+        """
         if fault is not None and fault not in get_args(Fault):
             raise ValueError(f"a camera cannot be {fault!r}; choose one of {', '.join(get_args(Fault))}")
         with self._lock:
@@ -115,11 +126,19 @@ class CameraEmulator:
         """Whether it plays dead."""
         return self._fault == "missing" or self._stop.is_set()
 
+    @property
+    def spoils(self) -> str:
+        """What it does to a part on the wire: `endless`, `breaks_off` or nothing."""
+        fault = self._fault
+        return fault if fault in ("endless", "breaks_off") else ""
+
     def jpeg_after(self, number: int) -> tuple[int, bytes]:
         """Wait for a picture newer than `number`. Empty when the camera hangs up."""
         with self._lock:
             self._watchers += 1
             self._lock.notify_all()
+            if self._fault == "silent":
+                number = self._number
             self._lock.wait_for(lambda: self._number > number or self.refuses)
             self._watchers -= 1
             return (0, b"") if self.refuses else (self._number, self._jpeg)
@@ -135,10 +154,11 @@ class CameraEmulator:
             with self._lock:
                 # Nobody looks: nothing is drawn.
                 self._lock.wait_for(lambda: self._watchers > 0 or self._stop.is_set())
-                if self._fault != "frozen" or not self._jpeg:
-                    self._jpeg = self._next_jpeg(time.monotonic())
-                self._number += 1
-                self._lock.notify_all()
+                if self._fault not in ("silent", "last_picture"):
+                    if self._fault != "frozen" or not self._jpeg:
+                        self._jpeg = self._next_jpeg(time.monotonic())
+                    self._number += 1
+                    self._lock.notify_all()
             self._stop.wait(max(0.0, began_s + self._period_s - time.monotonic()))
 
     def _next_jpeg(self, now_s: float) -> bytes:
@@ -146,6 +166,8 @@ class CameraEmulator:
         if gone < 1 and self._fault is None:
             away = gone if self._leaving else gone - 1
             return _encode(self._scene.noisy(self._scene.picture(self._people, away)))
+        if self._fault == "garbage":
+            return random.randbytes(len(self._jpeg) or 1000)
         self._turn += 1
         if len(self._variants) < _VARIANTS:
             self._variants.append(_encode(self._at_rest()))
@@ -155,6 +177,8 @@ class CameraEmulator:
     def _at_rest(self) -> Picture:
         if self._fault == "black":
             return self._scene.black()
+        if self._fault == "huge":
+            return np.full((_HUGE_PX, _HUGE_PX), 90 + len(self._variants), np.uint8)
         return self._scene.noisy(self._scene.picture(() if self._leaving else self._people))
 
 
@@ -201,8 +225,20 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             while jpeg:
                 head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                if self.server.camera.spoils:
+                    self._spoil(head.encode(), jpeg)
+                    return
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
                 number, jpeg = self.server.camera.jpeg_after(number)
+
+    def _spoil(self, head: bytes, jpeg: bytes) -> None:
+        if self.server.camera.spoils == "breaks_off":
+            self.wfile.write(head + jpeg[: len(jpeg) // 2])
+            return
+        # Without a length only the next boundary would end it.
+        self.wfile.write(head.split(b"Content-Length")[0] + b"\r\n" + jpeg)
+        while self.server.camera.spoils == "endless":
+            self.wfile.write(_ENDLESS_CHUNK)
 
 
 def run_foreground(options: Mapping[str, Any], on_ready: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from drivers.barrier.modbus_frames import (
 )
 from drivers.emulators.relay_board import RelayBoard
 
-Fault = Literal["none", "silent", "wrong_crc", "exception", "lost_echo"]
+Fault = Literal["none", "silent", "wrong_crc", "exception", "lost_echo", "noise"]
 _REQUEST_BYTES: Final = 8
 _FLASH_ON: Final = 0x0200
 _ALL_COILS: Final = 0x00FF
@@ -84,6 +84,9 @@ class ModbusWire:
             return b""
         if fault == "exception":
             return exception_reply(self._unit, request[1], _DEVICE_FAILURE)
+        if fault == "noise":
+            # The request was drowned as well: nothing is obeyed.
+            return b"\xff" * len(request)
         answer = self._obey(request, now_s)
         if fault == "lost_echo" and request[1] == WRITE_COIL:
             return b""

@@ -95,6 +95,10 @@ class Spoiler:
             return b""
         if fault == "wrong_baud_garbage":
             return self._garbage(len(frame))
+        if fault == "bad_checksum":
+            return frame[:-1] + bytes((frame[-1] ^ 0x55,))
+        if fault == "only_ff":
+            return b"\xff" * len(frame)
         if fault == "half_frame_then_silence":
             half = b"" if self._half_sent else frame[: len(frame) // 2]
             self._half_sent = True

@@ -29,6 +29,8 @@ FaultName = Literal[
     "unplug",
     "glued",
     "noise_ff",
+    "bad_checksum",
+    "only_ff",
 ]
 FAULTS: tuple[str, ...] = get_args(FaultName)
 

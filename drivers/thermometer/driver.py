@@ -102,6 +102,10 @@ class SerialThermometer:
         self._port.close()
         self._capture.close()
 
+    def sever(self) -> None:
+        """Take the port from a thread that hangs in it; from any thread, without waiting."""
+        self._port.sever()
+
     def _open_capture(self, path: str | None) -> Capture:
         try:
             return Capture(path)

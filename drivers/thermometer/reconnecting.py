@@ -60,6 +60,13 @@ class ReconnectingThermometer:
         if thermometer is not None:
             thermometer.close()
 
+    def sever(self) -> None:
+        """Take the port from a thread that hangs in `read`, and end that read whenever it wakes. Never waits."""
+        self._closed.set()
+        thermometer = self._thermometer
+        if thermometer is not None:
+            thermometer.sever()
+
     def _read_or_open(self, left_s: float) -> Reading | None:
         try:
             if self._thermometer is not None:

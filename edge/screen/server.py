@@ -17,6 +17,7 @@ from edge.screen.pin import PinDoor, check_pin_hash
 from edge.screen.view import guard_page
 from edge.status import GuardAct, Snapshot
 from webscreen.assets import load_assets
+from webscreen.heart import Heart
 from webscreen.server import PageServer, Site
 
 _MOST_CONNECTIONS: Final = 40
@@ -59,6 +60,11 @@ class ScreenServer:
     def stop(self) -> None:
         """Ends all streams and closes the port."""
         self._server.stop()
+
+    @property
+    def heart(self) -> Heart:
+        """Of the thread that serves."""
+        return self._server.heart
 
     async def _events(self, request: Request) -> Response:
         return StreamingResponse(self._feed.events(), media_type="text/event-stream")

@@ -14,8 +14,6 @@ from edge.screen.texts import reason_words, word
 from edge.status import FaultView, LaneView, Snapshot, Tick
 from webscreen.words import Words, age
 
-# An answer of the collector older than this means that the gate works by itself.
-OFFLINE_AFTER_S: Final = 60.0
 POLICY_ENDS_SOON_MS: Final = 3 * 86_400_000
 
 
@@ -177,7 +175,7 @@ def _holder(lane: LaneView) -> Words:
 
 
 def _is_offline(snapshot: Snapshot) -> bool:
-    return snapshot.link_age_s is None or snapshot.link_age_s > OFFLINE_AFTER_S
+    return snapshot.link_age_s is None or snapshot.link_age_s > snapshot.silent_after_s
 
 
 def _link(snapshot: Snapshot) -> Line:

@@ -177,7 +177,7 @@ def test_backup_and_restore_bring_the_store_back_and_refuse_a_running_one(home):
         assert "in use" in run("restore", "-c", config, str(home / "backup.db"), code=2)
     run("restore", "-c", config, str(home / "backup.db"))
     assert (home / "data" / "central.before-restore").exists()
-    assert f"{gate.name} {gate.epochs[0].hex()}: stored 1..3, gaps none" in run("audit", "-c", config)
+    assert f"{gate.name} {gate.epochs[0].hex()}: issued 1..3, stored 1..3, gaps none" in run("audit", "-c", config)
 
 
 def test_a_file_that_is_no_backup_is_not_restored(home):

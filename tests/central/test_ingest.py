@@ -10,6 +10,7 @@ import pytest
 
 from central import audit
 from central.backup import backup
+from central.ingest import KEPT_A_MINUTE
 from checkpoint import wire
 from checkpoint.records import ZERO_HEAD, Sealed, encode_payload
 from tests.central.conftest import Core, held, key_list
@@ -110,6 +111,18 @@ def test_noise_is_kept_in_quarantine_up_to_a_bound(core, gate):
     refused(core, gate.name, b"\x00" * 100_000)
     [(size, kept)] = core.store.connection.execute("SELECT size, length(data) FROM quarantine").fetchall()
     assert (size, kept) == (100_000, 4096)
+
+
+def test_of_a_flood_only_the_first_messages_cost_a_commit_and_good_ones_are_answered_meanwhile(core, gate):
+    for _ in range(KEPT_A_MINUTE + 50):
+        assert core.ingest.batch(gate.name, b"noise") == []
+    (kept,) = core.store.connection.execute("SELECT count(*) FROM quarantine").fetchone()
+    assert kept == KEPT_A_MINUTE
+    gate.passage(1)
+    assert core.batch(gate, gate.batch(1, 3)).stored_through == 3
+    core.now_ms += 60_000
+    core.ingest.batch(gate.name, b"noise")
+    assert core.store.connection.execute("SELECT count(*) FROM quarantine").fetchone() == (KEPT_A_MINUTE + 1,)
 
 
 def test_a_payload_of_a_newer_version_is_stored_counted_as_unread_and_never_purged(core, gate):

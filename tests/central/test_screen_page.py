@@ -111,6 +111,29 @@ def test_the_alarms_stand_on_top_with_priority_name_gate_and_age(page: Page) -> 
 
 
 @pytest.mark.end_to_end
+def test_corrected_and_original_time_stand_side_by_side_and_what_has_no_date_is_told(
+    page: Page, views: SampleViews
+) -> None:
+    expect(page.locator("#undated")).to_be_hidden()
+    boot = {"original_ms": 1_000_000}
+    first, second, third = views.open_alarms
+    views.open_alarms = (
+        msgspec.structs.replace(first, clock="corrected", **boot),
+        msgspec.structs.replace(second, clock="untrusted", **boot),
+        third,
+    )
+    views.nodes = tuple(
+        msgspec.structs.replace(node, undated_verdicts=3, undated_outcomes=2) if node.depth == 0 else node
+        for node in views.nodes
+    )
+    marks = page.locator("#alarms .clock")
+    expect(marks).to_have_count(2)
+    expect(marks.nth(0)).to_contain_text("校正 09-22 11:59，原记 1970-01-01 08:16")
+    expect(marks.nth(1)).to_contain_text("时间未校正，收到 09-22 11:57，原记 1970-01-01 08:16")
+    expect(page.locator("#undated")).to_contain_text("未计入任何一天：判定 3，结果 2")
+
+
+@pytest.mark.end_to_end
 def test_without_open_alarms_the_page_says_so(page: Page, views: SampleViews) -> None:
     views.open_alarms = ()
     expect(page.locator("#alarms")).to_contain_text("没有未结告警")

@@ -70,3 +70,17 @@ def test_an_outcome_without_its_verdict_is_still_told() -> None:
 @pytest.mark.parametrize("at", [-1, 2**62])
 def test_a_time_that_is_no_date_is_left_out(at: int) -> None:
     assert "time" not in event(header=msgspec.structs.replace(HEADER, at=at))
+
+
+def test_an_untrusted_time_is_told_as_the_original_beside_the_corrected_one() -> None:
+    header = msgspec.structs.replace(HEADER, clock="untrusted", at=1000)
+    common = {"grid_path": "a/b", "source": "s", "late": False}
+    undated = passage_event(header, OUTCOME, None, **common)  # type: ignore[arg-type]
+    assert "time" not in undated
+    assert (undated["clockstate"], undated["originaltime"]) == ("untrusted", "1970-01-01T00:00:01.000Z")
+    corrected = passage_event(header, OUTCOME, None, corrected_ms=HEADER.at, **common)  # type: ignore[arg-type]
+    assert corrected["time"] == "2020-02-10T00:00:00.003Z"
+    assert (corrected["clockstate"], corrected["originaltime"]) == ("corrected", "1970-01-01T00:00:01.000Z")
+    right = passage_event(header, OUTCOME, None, corrected_ms=1000, **common)  # type: ignore[arg-type]
+    assert "originaltime" not in right
+    assert right["time"] == "1970-01-01T00:00:01.000Z"

@@ -127,6 +127,9 @@ def test_the_lu90614_is_switched_to_the_mode_of_the_options(link):
         ("gy9061x", "silence"),
         ("gy9061x", "half_frame_then_silence"),
         ("gy9061x", "wrong_baud_garbage"),
+        ("gy9061x", "bad_checksum"),
+        ("gy9061x", "only_ff"),
+        ("lu90614", "bad_checksum"),
         ("lu90614", "silence"),
     ],
 )
@@ -449,7 +452,10 @@ def test_the_foreground_run_tells_its_path_and_ends_when_told(link):
 
 
 def test_every_fault_is_tried_above():
-    outages = {"silence", "half_frame_then_silence", "wrong_baud_garbage", "stuck", "limits", "unplug"}
+    outages = {
+        "silence", "half_frame_then_silence", "wrong_baud_garbage", "bad_checksum", "only_ff", "stuck", "limits",
+        "unplug",
+    }  # fmt: skip
     assert set(FAULTS) == outages | set(PASSING_FAULTS)
 
 

@@ -60,6 +60,10 @@ class Broker:
                 time.sleep(0.02)
         raise AssertionError(f"the broker did not start: {self._log.read_text()}")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

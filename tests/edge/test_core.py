@@ -14,6 +14,7 @@ import pytest
 
 from checkpoint.records import (
     Cleared,
+    ClockSet,
     Egress,
     Fault,
     Header,
@@ -118,7 +119,7 @@ class Rig:
             yield facts.CodesSeen((code,))
             if object_c is not None:
                 mono_ms = self.clock.mono_ms + 100 * step
-                yield facts.Measured(Measurement(mono_ms, object_c, 20.0, None, "surface", ("ok",)))
+                yield facts.Measured(Measurement(mono_ms, object_c, 20.0 + step % 2 / 100, None, "surface", ("ok",)))
             yield 100
 
     @property
@@ -499,6 +500,19 @@ def test_a_clock_that_is_stepped_is_no_longer_believed_until_something_proves_it
     assert [v.verdict for v in rig.payloads(Verdict)] == ["allow", "escalate", "allow"]
     assert clocks(rig, "verdict") == ["trusted", "untrusted", "trusted"]
     rig.outbox.close("stopped")
+
+
+def test_nothing_is_called_complete_before_records_of_a_doubtful_clock_are_dated(rig: Rig) -> None:
+    rig.clock.trusted = False
+    rig.play(ADMIT, 2000)
+    assert rig.core.undated
+    rig.clock.trusted = True
+    rig.play(2000)
+    assert rig.complete == []
+    rig.core.post(Run(lambda: rig.core.record("clock", ClockSet(1, bytes(16), 0, "kernel"))))
+    rig.play(2000)
+    assert not rig.core.undated
+    assert rig.complete
 
 
 def test_an_override_is_recorded_like_everything_else(rig: Rig) -> None:

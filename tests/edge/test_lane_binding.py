@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from checkpoint.policy import parse_policy
 from checkpoint.records import OutcomeOf, Verdict
+from checkpoint.temperature import Measurement
 from edge import facts
 from edge.effects import Commit
 from tests.edge.lane_bench import MEASURE_EACH, POLICY, Bench, a_pass
@@ -220,3 +221,60 @@ def test_who_walks_to_the_shade_comes_back_as_a_linked_passage_and_is_not_sent_t
     assert bench.verdicts[1:] == [("escalate", "fever")]
     last = [e.payload for e in bench.effects if isinstance(e, Commit) and isinstance(e.payload, Verdict)][-1]
     assert last.retest_of == passages(bench, OutcomeOf)[0]
+
+
+def still(bench: Bench, ms: int, *codes: bytes, object_c: float | None = None) -> None:
+    """The camera repeats one picture with these codes in it."""
+    for _ in range(ms // 100):
+        bench.tell(facts.CodesSeen(codes, still=True))
+        bench.wait(100, object_c=object_c)
+
+
+def test_a_pass_in_a_picture_that_stands_still_lets_nobody_else_in() -> None:
+    bench = Bench()
+    bench.come()
+    bench.wait(300, codes=(a_pass(),))
+    bench.leave()
+    assert bench.outcomes == [("abandoned", "")]
+    still(bench, 500, a_pass())
+    bench.come()
+    still(bench, 5000, a_pass(), object_c=HEALTHY)
+    assert bench.openings == 0
+
+
+def test_nor_when_the_camera_lives_again_before_the_pass_has_left() -> None:
+    bench = Bench()
+    still(bench, 500, a_pass())
+    bench.come()
+    bench.wait(1500, codes=(a_pass(),), object_c=HEALTHY)
+    assert bench.openings == 0
+    bench.leave()
+    bench.wait(3500)
+    bench.come()
+    bench.wait(1500, codes=(a_pass(),), object_c=HEALTHY)
+    assert bench.verdicts == [("allow", "all_ok")]
+
+
+def test_a_picture_that_stands_still_is_nobodys_presence_where_no_sensor_says_so() -> None:
+    bench = Bench(sensor=False)
+    still(bench, 1000, a_pass())
+    assert not bench.lane.presence.occupied
+
+
+def stuck_on(bench: Bench, ms: int) -> None:
+    for _ in range(ms // 100):
+        bench.tell(facts.Measured(Measurement(bench.now_ms, HEALTHY, 20.0, None, "surface", ("ok",))))
+        bench.wait(100)
+
+
+def test_a_thermometer_that_got_stuck_on_one_person_does_not_measure_the_next() -> None:
+    bench = Bench()
+    bench.come()
+    stuck_on(bench, 500)
+    bench.leave()
+    bench.come()
+    bench.wait(300, codes=(a_pass(),))
+    stuck_on(bench, 1500)
+    assert bench.openings == 0
+    bench.wait(1500, object_c=HEALTHY)
+    assert bench.verdicts == [("allow", "all_ok")]

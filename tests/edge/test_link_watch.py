@@ -35,3 +35,13 @@ def test_the_reason_follows_the_link() -> None:
     assert play(*steps) == [
         "over", "broker_unreachable", "over", "broker_refused", "over", "collector_absent", "over", "collector_absent",
     ]  # fmt: skip
+
+
+def test_a_refusal_is_a_fault_though_answers_come_and_lasts_until_all_is_well() -> None:
+    steps = [(1000, "ok", 0.1), (2000, "broker_refused", 0.1), (3000, "connecting", 0.5), (4000, "broker_refused", 0.1),
+             (5000, "ok", 0.1)]  # fmt: skip
+    assert play(*steps) == ["over", "broker_refused", "over"]
+
+
+def test_a_short_loss_of_the_connection_is_no_fault() -> None:
+    assert play((1000, "ok", 0.1), (2000, "connecting", 1.0), (3000, "broker_unreachable", 2.0)) == ["over"]

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -212,6 +213,32 @@ def test_watermarks_survive_a_restart(tmp_path: Path, clock: HandClock) -> None:
     assert reader.epochs()[0].watermark == 1
     reader.close()
     again.close("stopped")
+
+
+def on_disk(outbox: Outbox) -> int:
+    """The watermark as another program finds it."""
+    with closing(OutboxReader(outbox.path)) as other:
+        return only_epoch(other).watermark
+
+
+def test_a_watermark_is_written_once_for_many_records(outbox: Outbox, reader: OutboxReader, clock: HandClock) -> None:
+    for number in range(2, 1203):
+        outbox.append("note", note(), clock.now())
+        reader.set_watermark(outbox.epoch, number)
+        assert only_epoch(reader).watermark == number
+        assert number - 500 < on_disk(outbox) <= number
+    assert on_disk(outbox) == 1000
+
+
+def test_a_lower_watermark_is_on_disk_at_once(outbox: Outbox, reader: OutboxReader, clock: HandClock) -> None:
+    for _ in range(600):
+        outbox.append("note", note(), clock.now())
+    reader.set_watermark(outbox.epoch, 600)
+    reader.set_watermark(outbox.epoch, 590)
+    assert on_disk(outbox) == 590
+    reader.set_watermark(outbox.epoch, 595)
+    reader.set_watermark(outbox.epoch, 3)
+    assert on_disk(outbox) == 3
 
 
 def test_heads_are_known_from_floor_less_one_to_last(outbox: Outbox, reader: OutboxReader, clock: HandClock) -> None:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from checkpoint import chain, records
 from edge.outbox import Outbox, OutboxFailingError
 from edge.outbox_reader import OutboxReader
 from tests.edge.gate_clock import HandClock
-from tests.edge.outbox_samples import note, open_outbox
+from tests.edge.outbox_samples import IDENTITY, note, open_outbox
 
 ROOT = Path(__file__).resolve().parents[2]
 MUCH = 100_000_000
@@ -168,3 +169,36 @@ def test_an_error_of_fdatasync_never_loses_or_doubles_a_record(tmp_path: Path) -
     found = assert_all_there(tmp_path / "outbox.db", said)
     assert len({epoch for epoch, _ in found}) == 2
     assert records.ZERO_HEAD not in found.values()
+
+
+@pytest.fixture
+def own_disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own, to be mounted read-only and writable again."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"only who may mount a small disk can make it read-only: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_reader_that_met_a_read_only_disk_does_not_keep_the_writer_from_healing(own_disk: Path) -> None:
+    with subprocess.Popen(child(own_disk, "append"), cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.kill()
+    subprocess.run(["mount", "-o", "remount,ro", str(own_disk)], check=True)
+    path, clock = own_disk / "outbox.db", HandClock()
+    outbox, error = Outbox.open_or_failing(path, IDENTITY, clock, "guankou test", "start", 1)
+    assert error is not None
+    reader = OutboxReader(path)
+    assert len(reader.epochs()) == 1
+    subprocess.run(["mount", "-o", "remount,rw", str(own_disk)], check=True)
+    # The uplink looks at least at every heartbeat, and the core tries again every two seconds.
+    assert len(reader.epochs()) == 1
+    outbox.recover()
+    assert len(reader.epochs()) == 2
+    reader.close()
+    outbox.close("done")

@@ -46,3 +46,22 @@ def test_a_policy_that_a_trusted_clock_has_ended_stays_ended() -> None:
     book = rulebook()
     assert policy_at(book, YEAR_2101_MS, trusted=True) == "everyday"
     assert policy_at(book, START_MS, trusted=False) == "everyday"
+
+
+def ages(book: Rulebook, at_ms: int, mono_ms: int, *, trusted: bool) -> float | None:
+    return book.world(None, Moment(at_ms, mono_ms, trusted)).policy_age_s
+
+
+def test_no_step_of_the_wall_clock_makes_what_is_in_force_older() -> None:
+    book = rulebook()
+    assert ages(book, START_MS + 5_000, 1_000, trusted=True) == 5.0
+    book.confirmed(Moment(START_MS + 6_000, 2_000, True))
+    for at_ms in (YEAR_2019_MS, YEAR_2101_MS):
+        assert ages(book, at_ms, 12_000, trusted=False) == 10.0
+
+
+def test_a_gate_that_starts_with_a_wrong_clock_counts_from_its_start() -> None:
+    book = rulebook()
+    assert ages(book, YEAR_2101_MS, 1_000, trusted=False) == 0.0
+    assert ages(book, YEAR_2101_MS, 61_000, trusted=False) == 60.0
+    assert ages(book, START_MS + DAY_MS, 62_000, trusted=True) == 86_400.0

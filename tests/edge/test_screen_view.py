@@ -77,7 +77,8 @@ def test_how_long_an_escalation_has_waited_is_told() -> None:
     ("age_s", "depth", "text", "bad"),
     [
         (3.4, 0, "上报 3 秒前", False),
-        (59.0, 2, "上报 59 秒前, 待传 2", False),
+        (29.0, 2, "上报 29 秒前, 待传 2", False),
+        (31.0, 0, "离线 31 秒", True),
         (61.0, 0, "离线 1 分钟", True),
         (740.0, 37, "离线 12 分钟, 待传 37", True),
         (90_000.0, 9, "离线 1 天, 待传 9", True),

@@ -79,12 +79,30 @@ def test_an_unanswered_batch_is_asked_again_ever_more_slowly_alone_and_under_a_n
     assert len(set(nonces)) == len(nonces)
 
 
-def test_after_a_silence_the_first_answer_restores_full_speed(rig: Rig) -> None:
-    rig.record(99)
+def test_after_a_silence_nothing_waits_any_more_and_answers_restore_full_speed(rig: Rig) -> None:
+    rig.record(199)
     for _ in range(6):
         rig.due(300_000)
     assert "counted" in rig.exchange(10_000)
-    assert len(rig.batches()) == 3
+    assert on_the_way(rig.batches()) == [10, 6]
+    rig.core.on_connected()
+    rig.exchange(1)
+    rig.exchange(1)
+    assert on_the_way(rig.batches(1)) == [10, 10, 10]
+
+
+def test_what_a_line_loses_comes_again_in_smaller_pieces(rig: Rig) -> None:
+    """Else a line that breaks, or is given up, before it has carried a whole batch would never carry one."""
+    rig.record(199)
+    sizes = []
+    for _ in range(3):
+        sizes.append(sum(on_the_way(rig.batches(1))))
+        rig.core.on_connected()
+    assert sizes == [30, 16, 16]
+
+
+def on_the_way(batches: list[wire.Batch]) -> list[int]:
+    return [len(batch.headers) for batch in batches]
 
 
 def test_a_new_connection_asks_everything_again_at_once(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,7 +60,6 @@ class Gate:
             subscriptions("gate-7", ("gate-7", "sunrise-garden", "grid-3")),
             self.clock,
             self.facts.append,
-            silence_ms=500,
         )
         self.runner.start()
 
@@ -79,10 +79,12 @@ class Gate:
 class Collector:
     """The model behind a real client."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, user: str = "", password: str = "") -> None:
         self.model = ModelCollector("gate-7", GATE_KEY.public_key(), COLLECTOR_KEY)
         self.model.now_ms = time.time_ns() // 1_000_000
         self.client = Client(CallbackAPIVersion.VERSION2, client_id="collector", protocol=MQTTv5)
+        if user:
+            self.client.username_pw_set(user, password)
         self.client.on_message = self._take
         self.client.on_connect = lambda client, *_: client.subscribe("guankou/1/gate/+/+", 1)
         self.client.reconnect_delay_set(1, 1)
@@ -171,6 +173,33 @@ def test_topics_that_are_not_allowed_are_named(tmp_path: Path) -> None:
     wait_for(lambda: gate.runner.depth == 1, "a turn that counts the record")
     gate.stop()
     broker.kill()
+
+
+def test_records_that_are_refused_are_named_though_the_collector_answers(tmp_path: Path) -> None:
+    rights = "topic read guankou/1/gate/gate-7/watermark\ntopic write guankou/1/gate/gate-7/state\n"
+    passwords = {"gate-7": "secret", "collector": "secret"}
+    broker = Broker(tmp_path, passwords, f"user gate-7\n{rights}user collector\ntopic #\n")
+    collector, gate = Collector(broker.port, "collector", "secret"), Gate(tmp_path, broker.port)
+    wait_for(lambda: gate.runner.age_s(gate.clock.now()) is not None, "an answer")
+    wait_for(lambda: gate.word() == "broker_refused", "the screen to say so")
+    collector.stop()
+    gate.stop()
+    broker.kill()
+
+
+def test_a_broker_that_stands_still_is_named_by_the_age_of_the_answers(
+    gate: Gate, collector: Collector, broker: Broker
+) -> None:
+    wait_for(lambda: gate.word() == "ok", "an answer")
+    answered_s = time.monotonic()
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: gate.word() == "collector_absent", "the screen to say so")
+        # Three heartbeats of 0.3 s; the connection itself would be given up after twice the keepalive of 5 s.
+        assert time.monotonic() - answered_s < 5
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    wait_for(lambda: gate.word() == "ok", "an answer again")
 
 
 def test_no_broker_at_all_is_named_and_stopping_is_quick(tmp_path: Path) -> None:

@@ -92,3 +92,19 @@ def test_without_frames_it_still_says_that_it_lives(scene: Scene) -> None:
     said = Run(scene).wait(40)
     assert sum(isinstance(message, Alive) for message in said) >= 6
     assert codes(said) == []
+
+
+def test_a_picture_that_stands_still_is_told_as_such_a_second_later_and_long_before_the_fault(scene: Scene) -> None:
+    run = Run(scene)
+    run.show(3, [Held("X")])
+    frozen = scene.noisy(scene.picture([Held("X")]))
+    said: list[object] = []
+    for _ in range(10_500 // PERIOD_MS):
+        run.at_ms += PERIOD_MS
+        run.number += 1
+        said += run.lookout.step(Frame(run.number, run.at_ms, frozen), run.at_ms)
+    seen = [message for message in said if isinstance(message, Seen)]
+    began_ms = seen[0].mono_ms
+    assert all(message.still == (message.mono_ms - began_ms >= 1000) for message in seen[1:])
+    assert said.index(next(one for one in seen if one.still)) < said.index(CameraFault("in", "camera_frozen", ""))
+    assert not [one for one in run.show(5, [Held("X")]) if isinstance(one, Seen) and one.still]

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from checkpoint.records import OutcomeOf, Verdict
+from checkpoint.records import Note, OutcomeOf, Verdict
 from tools.chaos.people import Person, Try
 from tools.chaos.sides import Pulse, Side
 from tools.demo.evidence import Kept, broken_chain
@@ -94,7 +94,7 @@ def _unexplained(side: Side) -> Iterator[str]:
 def _unmatched(side: Side) -> list[Pulse]:
     """Openings that no record of their own stands for. A record explains one opening: the next after it."""
     before = [kept.header.at for kept in side.on_disk if _lets_in(kept)]
-    ways_out = [kept.header.at for kept in side.on_disk if kept.header.kind == "egress"]
+    ways_out = [kept.header.at for kept in side.on_disk if _frees(kept)]
     left = []
     for pulse in side.pulses:
         cause = max((at for at in before if 0 <= pulse.from_ms - at <= _SWITCH_MS), default=None)
@@ -111,7 +111,18 @@ def _unmatched(side: Side) -> list[Pulse]:
 def _lets_in(kept: Kept) -> bool:
     if kept.header.kind == "override":
         return getattr(kept.payload, "act", "") in ("admit", "open")
+    if _reconstructed(kept) == "override" and isinstance(kept.payload, Note):
+        return kept.payload.facts.get("act") in ("admit", "open")
     return isinstance(kept.payload, Verdict) and kept.payload.verdict == "allow"
+
+
+def _frees(kept: Kept) -> bool:
+    return kept.header.kind == "egress" or _reconstructed(kept) == "egress"
+
+
+def _reconstructed(kept: Kept) -> str:
+    """What was done while nothing could be recorded, written down afterwards with its own time; else empty."""
+    return kept.payload.code if kept.header.kind == "reconstructed" and isinstance(kept.payload, Note) else ""
 
 
 def _cut(side: Side, pulse: Pulse) -> bool:
@@ -174,7 +185,7 @@ def _try(side: Side, one: Try) -> Iterator[str]:
 def _outcomes(records: Iterable[Kept]) -> dict[bytes, tuple[str, list[str]]]:
     found: dict[bytes, tuple[str, list[str]]] = {}
     for kept in records:
-        if kept.header.passage is None or kept.header.kind == "note":
+        if kept.header.passage is None or kept.header.kind in ("note", "reconstructed"):
             continue
         verdict, outcomes = found.get(kept.header.passage, ("none", []))
         if isinstance(kept.payload, Verdict):

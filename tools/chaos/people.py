@@ -83,6 +83,10 @@ class Entrance:
         self._try(person)
         return person
 
+    def pass_of(self) -> bytes:
+        """A good pass of somebody new, for what no person here does with theirs."""
+        return self._code(Person(self._gate, "resident", self._chance.randbytes(8)))
+
     def _try(self, person: Person) -> None:
         attempt = Try(_now_ms())
         person.tries.append(attempt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ _HERE: Final = Path(__file__).parent
 _TREE: Final = _HERE / "tree.toml"
 _GATE_FORM: Final = _HERE / "gate.toml.in"
 
+_PORTS: Final = (20_000, 32_000)
 # Key list, trust list and policy: before them a gate lets nobody in.
 _DOCUMENTS: Final = 3
 
@@ -76,6 +78,8 @@ class Town:
         """Port that a gate, or `collector`, takes for the broker's: for a proxy in between. Fill it before `set_up`."""
         self.before: dict[str, list[str]] = {}
         """Words before a process's command, such as `strace` and its options."""
+        self.module: dict[str, list[str]] = {}
+        """Module and first words that a gate, or `collector`, is started by instead of its own."""
         self.environment: dict[str, dict[str, str]] = {}
         """What a process finds in its environment beside ours."""
         self.places = tuple(places)
@@ -117,12 +121,14 @@ class Town:
             raise SetupError(f"the broker does not listen on port {self.broker_port}: {self.tail('broker')}")
 
     def start_collector(self) -> None:
-        self._spawn("collector", [sys.executable, "-m", "central", "run", str(self.collector_file)])
+        words = self.module.get("collector", ["central"])
+        self._spawn("collector", [sys.executable, "-m", *words, "run", str(self.collector_file)])
         if not wait(lambda: _listens(self.screen_port), 20.0):
             raise SetupError(f"the collector did not start: {self.tail('collector')}")
 
     def start_gate(self, gate: str) -> None:
-        self._spawn(gate, [sys.executable, "-m", "edge", "run", str(self.gate_folder(gate) / "gate.toml")])
+        file = str(self.gate_folder(gate) / "gate.toml")
+        self._spawn(gate, [sys.executable, "-m", *self.module.get(gate, ["edge"]), "run", file])
 
     def clone_gate(self, gate: str, name: str) -> Street:
         """A second machine with a copy of a stopped gate's disk, at an entrance of its own: `name` in other methods."""
@@ -299,10 +305,12 @@ def children(pid: int) -> list[int]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nothing listens on, from below those that the kernel gives to clients by itself (ip(7))."""
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _listens(port: int) -> bool:

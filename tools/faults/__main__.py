@@ -25,6 +25,8 @@ from tools.faults.matrix import ROWS
 from tools.faults.rows import Row
 
 _END_S: Final = 30.0
+# Exit code of a row with an assertion that failed; a program that breaks off ends with 1.
+_FAILED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,9 @@ def _play_all(rows: Sequence[Row], seed: int, jobs: int, folder: Path | None) ->
     began_s = time.monotonic()
     # Rows that measure ratios of speed run by themselves, after all others.
     with ThreadPoolExecutor(jobs) as pool:
-        together = pool.map(lambda row: _play_apart(row, seed, folder), [row for row in rows if not row.alone])
+        together = pool.map(lambda row: play_apart(row, seed, folder), [row for row in rows if not row.alone])
         results = [_told(result) for result in together]
-    results += [_told(_play_apart(row, seed, folder)) for row in rows if row.alone]
+    results += [_told(play_apart(row, seed, folder)) for row in rows if row.alone]
     for line in table.lines([(result.row, result.findings, result.skipped, result.took_s) for result in results]):
         _say(line)
     checks = [finding for result in results for finding in result.findings]
@@ -96,7 +98,7 @@ def _play_all(rows: Sequence[Row], seed: int, jobs: int, folder: Path | None) ->
     return 1 if failed else 0
 
 
-def _play_apart(row: Row, seed: int, folder: Path | None) -> Result:
+def play_apart(row: Row, seed: int, folder: Path | None) -> Result:
     """In a process of its own, so that a row that hangs can be ended with all that it started."""
     if why := row.missing():
         return Result(row, [], why)
@@ -113,7 +115,7 @@ def _play_apart(row: Row, seed: int, folder: Path | None) -> Result:
             process.terminate()
             words = f"not over after {row.limit_s:g} s; " + process.communicate(timeout=_END_S)[0]
         findings = [Finding(**one) for one in json.loads(into.read_text())] if into.exists() else []
-    if process.returncode not in (0, 1) or not findings:
+    if process.returncode not in (0, _FAILED) or not findings:
         findings.append(Finding("runs", False, words.strip()[-2000:] or f"exit code {process.returncode}"))
     return Result(row, findings, "", time.monotonic() - began_s)
 
@@ -143,7 +145,7 @@ def _play_here(row: Row, seed: int, folder: Path | None, into: Path) -> int:
         finally:
             into.write_text(json.dumps([asdict(finding) for finding in lab.findings]))
             lab.close()
-    return 0 if all(finding.ok for finding in lab.findings) else 1
+    return 0 if all(finding.ok for finding in lab.findings) else _FAILED
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -43,11 +44,17 @@ class Lab:
         self.findings: list[Finding] = []
         self.kills: list[Kill] = []
         self.troubles: list[tuple[int, int]] = []
+        self.troubles_at: dict[str, list[tuple[int, int]]] = {}
+        """By gate: the same for one gate only."""
         self.proxies: dict[str, Proxy] = {}
         """By gate, and one named `collector`: what each takes for the broker."""
         self.entrances: dict[str, Entrance] = {}
+        self.dated: Callable[[Kept], Kept] = lambda kept: kept
+        """For rows in which a gate's clock is wrong: a record with its true time."""
         self.not_judged: set[str] = set()
         """Names of assertions that do not apply to this row, such as `I8`; the row says why in its docstring."""
+        self.remembered: dict[str, list[Kept]] = {}
+        """By gate, records that its disk once held and lost, for the row to say why: judged as if they were there."""
         self._history: History | None = None
         self._ends: list[Callable[[], object]] = []
 
@@ -174,7 +181,9 @@ class Lab:
         """Whether a gate's page shows this fault (a reason code) now."""
         street = self.town.streets[self.place(gate).street]
         shown = street.screen.changes[-1:]
-        return bool(shown) and reasons.ALL[fault].en in shown[0].faults
+        # A line names the part and how long it has been so, behind the reason.
+        begins = f"{reasons.ALL[fault].en} "
+        return bool(shown) and any(f"{line} ".startswith(begins) for line in shown[0].faults)
 
     def alarm(self, gate: str, fault: str, timeout_s: float) -> bool:
         """I4, first part: the guard's page shows the named fault in time."""
@@ -229,8 +238,10 @@ class Lab:
 
     def side(self, gate: str) -> Side:
         side = side_of(self.town, self.place(gate), self.entrances[gate].people, self.kills)
-        side.troubles.extend(self.troubles)
-        return side
+        side.troubles.extend([*self.troubles, *self.troubles_at.get(gate, ())])
+        side.on_disk.extend(self.remembered.get(gate, ()))
+        # Whoever judges dates records by the world's clock, whatever the gate's own said.
+        return replace(side, on_disk=[*map(self.dated, side.on_disk)], stored=[*map(self.dated, side.stored)])
 
     def judge(self) -> None:
         """The invariants of every gate, the published sums, and the collector's own audit."""

@@ -28,15 +28,24 @@ class Line:
 
 
 class Proxy:
-    """Listens on a free port of loopback and speaks to another port there; everything runs in a thread of its own."""
+    """Listens on a free port of loopback and speaks to another port there; everything runs in a thread of its own.
 
-    def __init__(self, target_port: int) -> None:
+    `host` and `port`: where it listens instead, such as an end of a cable to a network namespace; `target_host`: where
+    it speaks to.
+    """
+
+    def __init__(
+        self, target_port: int, *, host: str = "127.0.0.1", port: int = 0, target_host: str = "127.0.0.1"
+    ) -> None:
         self.line = Line()
         self.carried = 0
         """Bytes given on upward so far."""
         self.resets = 0
-        self.port = 0
-        self._target_port = target_port
+        self.accepted = 0
+        """Connections so far that can be reset."""
+        self.port = port
+        self._host = host
+        self._target = target_host, target_port
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -66,7 +75,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)  # type: ignore[arg-type]
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:
@@ -81,12 +90,13 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            up_reader, up_writer = await asyncio.open_connection(*self._target)
         except OSError:
             _abort(writer)
             return
         ends = {writer, up_writer}
         self._open |= ends
+        self.accepted += 1
         ways = [
             asyncio.ensure_future(self._carry(reader, up_writer, upward=True)),
             asyncio.ensure_future(self._carry(up_reader, writer, upward=False)),

@@ -37,6 +37,7 @@ function alarm(one) {
   detail.title = one.detail;
   for (const words of one.marks) detail.prepend(both("span", words, "mark"));
   row.append(make("span", "P" + one.priority, "p"), both("span", one.name, "name"), make("span", one.gate, "gate"), both("span", one.grid, "grid"), both("span", { zh: one.age.zh, en: one.since }, "age"), detail);
+  if (one.clock) row.append(both("p", one.clock, "clock"));
   return row;
 }
 function nothing() {
@@ -140,6 +141,8 @@ function show() {
   fill($("alarms"), page.alarms.length ? page.alarms : [null], (one) => (one ? alarm(one) : nothing()));
   fill($("tree"), page.nodes.map((one) => ({ ...one, at: page.path })), node);
   complete("tree-complete");
+  $("undated").hidden = !page.undated;
+  if (page.undated) $("undated").replaceChildren(both("span", page.undated));
   complete("chart-complete");
   fill($("chart"), [page.hours], chart);
   $("gate-count").textContent = page.online + "/" + page.gate_count + " 在线 online";

@@ -1,6 +1,6 @@
 // The guard's page: places the texts of each event, draws the curtain, sounds, and sends what the guard does.
 "use strict";
-const STALE_MS = 3000, IDLE_RELOAD_MS = 4 * 3600e3, MUTE_MS = 60e3;
+const STALE_MS = 2200, IDLE_RELOAD_MS = 4 * 3600e3, MUTE_MS = 60e3;
 const ACTS = [["admit", "人工放行", "Admit"], ["refuse", "不予放行", "Refuse"], ["measured", "录入体温", "Enter reading"], ["assist", "协助", "Assist"]];
 const $ = (id) => document.getElementById(id);
 const loadedAt = Date.now();
