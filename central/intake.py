@@ -292,14 +292,22 @@ class Intake:
             if ours is not None and ours != row.head:
                 detail = f"the gate's head at {row.last} is not the stored one"
                 self._cases.found(case_names.CONFLICT, row.epoch, row.last, detail)
-        if row.last < state.through and not (newest and self._overtaken(hello, row, state)):
+        if row.last < state.through and not (newest and self._overtaken(hello, row, state, gaps)):
             detail = f"the gate no longer holds {row.last + 1}..{state.through}"
             self._cases.found(case_names.ROLLBACK, row.epoch, row.last + 1, detail)
 
-    def _overtaken(self, hello: wire.Hello, row: wire.EpochRow, state: EpochState) -> bool:
-        """Whether this hello about a growing epoch was made before the records after it: retained, or late."""
-        after = self._store.record(state.id, row.last + 1, MAIN)
-        return after is not None and after.at >= hello.at
+    def _overtaken(self, hello: wire.Hello, row: wire.EpochRow, state: EpochState, gaps: Sequence[Gap]) -> bool:
+        """Whether this hello about a growing epoch was made before the records after it: retained, or late.
+
+        Where no trusted time tells, it is: a disk that did lose records shows it at its next start."""
+        number = row.last + 1
+        for gap in gaps:
+            if gap.first <= number <= gap.last:
+                number = gap.last + 1
+        after = self._store.record(state.id, number, MAIN)
+        if after is None or after.corrected_ms is None or hello.clock != "trusted":
+            return True
+        return after.corrected_ms >= hello.at
 
     def _report_orphans(self, row: wire.EpochRow, state: EpochState) -> None:
         """This epoch has ended: a copy of a later number, or of another record than the stored one, stays alone."""

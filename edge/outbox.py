@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import sqlite_utils
 import structlog
 
 from checkpoint import records
@@ -57,14 +56,6 @@ _FULL_BYTES: Final = 256 * 1024
 
 # Records that a passage may begin with; each has an outcome after it, if need be one that the next start writes.
 _BEGIN_PASSAGE: Final = ("verdict", "override", "egress")
-
-_migrations = sqlite_utils.Migrations("outbox")
-
-
-@_migrations()
-def create(db: sqlite_utils.Database) -> None:
-    for statement in sql.CREATE:
-        db.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +309,7 @@ class Outbox:
         # With NORMAL a power cut takes committed records with it (sqlite.org/pragma.html#pragma_synchronous).
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
-        _migrations.apply(sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False))
+        sql.create_tables(connection)
         sync_folder(self._path.parent)
         return read_tail(connection)
 

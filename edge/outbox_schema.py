@@ -7,23 +7,38 @@ An epoch's last number and head are those of its last record; once all are purge
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Final
 
-CREATE: Final = (
-    """CREATE TABLE epochs (
+_VERSION: Final = 1
+_CREATE: Final = (
+    """CREATE TABLE IF NOT EXISTS epochs (
         id INTEGER PRIMARY KEY,
         epoch BLOB NOT NULL UNIQUE,
         parent_epoch BLOB, parent_last INTEGER NOT NULL, parent_head BLOB NOT NULL,
         floor INTEGER NOT NULL DEFAULT 1, head_before_floor BLOB NOT NULL,
         watermark INTEGER NOT NULL DEFAULT 0,
         set_aside INTEGER NOT NULL DEFAULT 0)""",
-    """CREATE TABLE records (
+    """CREATE TABLE IF NOT EXISTS records (
         epoch_id INTEGER NOT NULL REFERENCES epochs(id), number INTEGER NOT NULL,
         header BLOB NOT NULL, salt BLOB NOT NULL, payload BLOB NOT NULL,
         PRIMARY KEY (epoch_id, number)) WITHOUT ROWID""",
-    """CREATE TABLE open_passages (
+    """CREATE TABLE IF NOT EXISTS open_passages (
         passage BLOB PRIMARY KEY, epoch_id INTEGER NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID""",
 )
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new file, all or none. By hand: a library for it costs a small computer a second of every
+    start. Raises sqlite3.Error; the connection is of no use then."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] >= _VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _CREATE:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute("COMMIT")
+
 
 ADD_EPOCH: Final = (
     "INSERT INTO epochs (epoch, parent_epoch, parent_last, parent_head, head_before_floor) VALUES (?, ?, ?, ?, ?)"

@@ -36,7 +36,7 @@ ONLY_IN = {
     "numpy": (*_VISION, "drivers/protocols.py"),
     "serial": ("drivers/serial_port.py",),
     "paho": ("edge/mqtt.py", "central/mqtt.py"),
-    "sqlite_utils": ("edge/outbox", "central/store/"),
+    "sqlite_utils": ("central/store/",),
     "uvicorn": ("webscreen/host.py",),
 }
 MAX_FILE_LINES = 400

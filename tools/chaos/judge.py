@@ -169,7 +169,8 @@ def _person(side: Side, person: Person, outcomes: list[OutcomeOf]) -> Iterator[s
     good = "turned_back" if person.intent == "expired" else "passed"
     if told != {good: 1} and not excused:
         yield f"{who} is recorded as {dict(told)}"
-    if excused and (told[good] > 1 or told[good] + told["abandoned"] == 0):
+    # A board that is silent while somebody walks through has seen nobody.
+    if excused and (told[good] > 1 or told[good] + told["abandoned"] + told["opened_unconfirmed"] == 0):
         yield f"{who}, whose gate was in trouble, is recorded as {dict(told)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import logging
 import multiprocessing
 import secrets
@@ -29,6 +30,7 @@ _BLOCK: Final = 20
 _AHEAD: Final = 2
 _TELL_S: Final = 60.0
 _LINE: Final = 120
+_DEATH_SIGNAL: Final = 1
 # What a search of some thousand schedules has to have met; if it has not, its being clean says nothing about that.
 EXPECTED: Final = (
     "killed", "restarted", "lying disk", "disk rolled back", "cloned", "copied running", "new card", "record decayed",
@@ -169,6 +171,8 @@ def _quiet() -> None:
     # Ctrl-C is for the process that gathers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Ends with the process that gathers, however that ends (prctl(2), PR_SET_PDEATHSIG).
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -182,8 +186,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rules", action="store_true", help="take each rule out once and tell when that was found")
     options = parser.parse_args(arguments)
     quiet()
-    # What was started is ended on SIGTERM too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.rules:
         return _rules(options.minutes, options.seed, options.jobs, options.most)
     result = search(

@@ -17,9 +17,9 @@ from tools.faults.protocol.samples import DAY_MS, OUTCOMES, VERDICTS, note, outc
 from tools.faults.protocol.way import Way
 
 _HOUR_MS: Final = 3_600_000
-# Small ones are corrections of a trusted clock; the others end its trust, as any step does.
-_STEPS_MS: Final = (-30_000, 20_000, -_HOUR_MS, -10 * DAY_MS, 10 * DAY_MS, 400 * DAY_MS)
-_TRUSTED_STEPS: Final = 2
+# The first is a correction that keeps the trust; the others end it, as any step does.
+_STEPS_MS: Final = (20_000, -30_000, -_HOUR_MS, -10 * DAY_MS, 10 * DAY_MS, 400 * DAY_MS)
+_TRUSTED_STEPS: Final = 1
 _SIZES: Final = (Sizes(1, 8), Sizes(64, 8), Sizes(500, 8), Sizes(4, 3))
 _BIG_BYTES: Final = 90_000
 
@@ -88,6 +88,7 @@ class GateActs(Way):
     # Clocks
 
     def clock_lost(self, a: int, b: int) -> None:
+        self.faults.add("clock")
         self.computer(a).clock.trusted = False
 
     def clock_step(self, a: int, b: int) -> None:

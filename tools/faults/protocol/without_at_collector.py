@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
-from unittest.mock import patch
 
-from central import checks, counting, ingest, intake, lines
-from central.cases import Cases
+from central import checks, ingest, intake, lines
 from central.intake import Intake
 from central.lines import MAIN, Lines, Placed
-from central.store.base import CountedRow, EpochState, Gap, GateRow, Store
+from central.store.base import EpochState, Gap, GateRow, Store
 from central.store.sqlite import SqliteStore
 from central.watermark import head_at, stored_for
 from checkpoint import cose, wire
 from checkpoint.chain import Link
-from checkpoint.records import Header, Payload, Sealed
+from checkpoint.records import Sealed
+from tools.faults.protocol.removing import Rules, into, swap
 
-AT_COLLECTOR: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {}
-
-
-def rule(name: str) -> Callable[[Callable[[], Iterator[None]]], None]:
-    def register(body: Callable[[], Iterator[None]]) -> None:
-        AT_COLLECTOR[name] = contextmanager(body)
-
-    return register
-
-
-def _swap(owner: object, name: str, value: object) -> AbstractContextManager[Any]:
-    return patch.object(owner, name, value)
+AT_COLLECTOR: Final[Rules] = {}
+_rule = into(AT_COLLECTOR)
 
 
 # What is taken at all
@@ -44,35 +33,35 @@ def _anything(*words: object) -> None:
     """Whatever a check is given, it holds."""
 
 
-@rule("a batch is signed by its gate")
+@_rule("a batch is signed by its gate")
 def _unsigned() -> Iterator[None]:
-    with _swap(wire, "verify_head", _believed):
+    with swap(wire, "verify_head", _believed):
         yield
 
 
-@rule("a payload matches its digest")
+@_rule("a payload matches its digest")
 def _any_payload() -> Iterator[None]:
-    with _swap(checks, "check_sealed", lambda links, sealed: None):
+    with swap(checks, "check_sealed", lambda links, sealed: None):
         yield
 
 
-@rule("the chain of a batch holds")
+@_rule("the chain of a batch holds")
 def _any_chain() -> Iterator[None]:
-    with _swap(checks, "check_run", _anything):
+    with swap(checks, "check_run", _anything):
         yield
 
 
-@rule("topic, batch and key name one gate")
+@_rule("topic, batch and key name one gate")
 def _any_gate() -> Iterator[None]:
     with (
-        _swap(checks, "_same_gate", _anything),
-        _swap(checks, "check_run", _anything),
-        _swap(wire, "verify_head", _believed),
+        swap(checks, "_same_gate", _anything),
+        swap(checks, "check_run", _anything),
+        swap(wire, "verify_head", _believed),
     ):
         yield
 
 
-@rule("a newer payload version is stored")
+@_rule("a newer payload version is stored")
 def _refuse_newer() -> Iterator[None]:
     checked = checks.checked_batch
 
@@ -83,11 +72,11 @@ def _refuse_newer() -> Iterator[None]:
                 raise checks.RefusedError("a newer version")
         return batch, links
 
-    with _swap(ingest, "checked_batch", strict):
+    with swap(ingest, "checked_batch", strict):
         yield
 
 
-@rule("what can't be read is exempt from retention")
+@_rule("what can't be read is exempt from retention")
 def _forget_unread() -> Iterator[None]:
     def purge(self: SqliteStore, received_before_ms: int, limit: int) -> int:
         cursor = self.connection.execute(
@@ -96,26 +85,26 @@ def _forget_unread() -> Iterator[None]:
         )
         return cursor.rowcount
 
-    with _swap(SqliteStore, "purge_payloads", purge):
+    with swap(SqliteStore, "purge_payloads", purge):
         yield
 
 
-@rule("what was read late is counted")
+@_rule("what was read late is counted")
 def _never_counted() -> Iterator[None]:
     read_again = Intake.read_again
 
     def only_marked(self: Intake, row: Any, sealed: Sealed) -> bool:
-        with _swap(Intake, "_count", lambda self, new: {}):
+        with swap(Intake, "_count", lambda self, new: {}):
             return read_again(self, row, sealed)
 
-    with _swap(Intake, "read_again", only_marked):
+    with swap(Intake, "read_again", only_marked):
         yield
 
 
 # One transaction, one gate at a time
 
 
-@rule("records and counts are one transaction")
+@_rule("records and counts are one transaction")
 def _two_transactions() -> Iterator[None]:
     add = SqliteStore.add_records
 
@@ -124,7 +113,7 @@ def _two_transactions() -> Iterator[None]:
         self.connection.execute("COMMIT")
         self.connection.execute("BEGIN IMMEDIATE")
 
-    with _swap(SqliteStore, "add_records", committed):
+    with swap(SqliteStore, "add_records", committed):
         yield
 
 
@@ -150,7 +139,7 @@ class _LateLock:
             self._connection.execute("BEGIN IMMEDIATE")
 
 
-@rule("one worker takes a gate's messages at a time")
+@_rule("one worker takes a gate's messages at a time")
 def _no_lock() -> Iterator[None]:
     @contextmanager
     def late(self: SqliteStore) -> Iterator[None]:
@@ -166,14 +155,14 @@ def _no_lock() -> Iterator[None]:
                 connection.execute("ROLLBACK")
                 self._dimensions.clear()
 
-    with _swap(SqliteStore, "transaction", late):
+    with swap(SqliteStore, "transaction", late):
         yield
 
 
 # Where records stand
 
 
-@rule("a repeat has the same head")
+@_rule("a repeat has the same head")
 def _any_repeat() -> Iterator[None]:
     place = Lines.place
 
@@ -183,11 +172,11 @@ def _any_repeat() -> Iterator[None]:
                 self._side_of[link.header.number, link.head] = MAIN
         return place(self, links)
 
-    with _swap(Lines, "place", by_number):
+    with swap(Lines, "place", by_number):
         yield
 
 
-@rule("a batch that starts too early is not stored")
+@_rule("a batch that starts too early is not stored")
 def _take_early() -> Iterator[None]:
     joined = Lines._joined_at_left
 
@@ -195,22 +184,22 @@ def _take_early() -> Iterator[None]:
         side = joined(self, link)
         return MAIN if side is None else side
 
-    with _swap(Lines, "_joined_at_left", somehow):
+    with swap(Lines, "_joined_at_left", somehow):
         yield
 
 
-@rule("what follows names the head before it")
+@_rule("what follows names the head before it")
 def _any_prev() -> Iterator[None]:
     joined = Lines._joined_at_left
 
     def by_number(self: Lines, link: Link) -> int | None:
         return MAIN if link.header.number == self.state.through + 1 else joined(self, link)
 
-    with _swap(Lines, "_joined_at_left", by_number):
+    with swap(Lines, "_joined_at_left", by_number):
         yield
 
 
-@rule("an unknown parent is never refused")
+@_rule("an unknown parent is never refused")
 def _known_parent() -> Iterator[None]:
     batch = Intake.batch
 
@@ -224,11 +213,11 @@ def _known_parent() -> Iterator[None]:
                 return 0, bytes(32)
         return batch(self, message, links)
 
-    with _swap(Intake, "batch", strict):
+    with swap(Intake, "batch", strict):
         yield
 
 
-@rule("a repeat never restores a purged payload")
+@_rule("a repeat never restores a purged payload")
 def _restore_payload() -> Iterator[None]:
     batch = Intake.batch
 
@@ -241,23 +230,23 @@ def _restore_payload() -> Iterator[None]:
             )
         return found
 
-    with _swap(Intake, "batch", again):
+    with swap(Intake, "batch", again):
         yield
 
 
 # Answers and gaps
 
 
-@rule("an answer names no more than the question")
+@_rule("an answer names no more than the question")
 def _whole_answer() -> Iterator[None]:
     def all_stored(store: Store, state: EpochState, gaps: Sequence[Gap], floor: int, last: int) -> tuple[int, bytes]:
         return stored_for(store, state, gaps, floor, 2**62)
 
-    with _swap(intake, "stored_for", all_stored):
+    with swap(intake, "stored_for", all_stored):
         yield
 
 
-@rule("what lies below a gate's floor is noted as a gap")
+@_rule("what lies below a gate's floor is noted as a gap")
 def _silent_gap() -> Iterator[None]:
     cut = lines.cut_at_floor
 
@@ -265,28 +254,28 @@ def _silent_gap() -> Iterator[None]:
         cut(state, gaps, floor, head_before)
         return list(gaps)
 
-    with _swap(intake, "cut_at_floor", silent):
+    with swap(intake, "cut_at_floor", silent):
         yield
 
 
-@rule("the collector goes on from the floor")
+@_rule("the collector goes on from the floor")
 def _stuck_at_gap() -> Iterator[None]:
-    with _swap(intake, "cut_at_floor", lambda state, gaps, floor, head_before: list(gaps)):
+    with swap(intake, "cut_at_floor", lambda state, gaps, floor, head_before: list(gaps)):
         yield
 
 
-@rule("a gap is not stored for a lower floor")
+@_rule("a gap is not stored for a lower floor")
 def _gap_is_stored() -> Iterator[None]:
     def any_floor(store: Store, state: EpochState, gaps: Sequence[Gap], floor: int, last: int) -> tuple[int, bytes]:
         through = min(state.through, last)
         head = head_at(store, state, gaps, through)
         return (through, head) if head is not None else stored_for(store, state, gaps, floor, last)
 
-    with _swap(intake, "stored_for", any_floor):
+    with swap(intake, "stored_for", any_floor):
         yield
 
 
-@rule("a gap is filled from its beginning")
+@_rule("a gap is filled from its beginning")
 def _not_at_left() -> Iterator[None]:
     joined = Lines._joined_at_left
 
@@ -297,17 +286,17 @@ def _not_at_left() -> Iterator[None]:
         self.gaps = gaps
         return side if known is None else known
 
-    with _swap(Lines, "_joined_at_left", without_gaps):
+    with swap(Lines, "_joined_at_left", without_gaps):
         yield
 
 
-@rule("a gap is filled from its end")
+@_rule("a gap is filled from its end")
 def _not_at_right() -> Iterator[None]:
-    with _swap(Lines, "_join_at_right", lambda self, links: False):
+    with swap(Lines, "_join_at_right", lambda self, links: False):
         yield
 
 
-@rule("a gap that is filled shrinks")
+@_rule("a gap that is filled shrinks")
 def _gap_stays() -> Iterator[None]:
     keep = Intake._keep_gaps
 
@@ -315,126 +304,5 @@ def _gap_stays() -> Iterator[None]:
         if len(gaps) >= len(self._store.gaps(state.id)):
             keep(self, state, gaps)
 
-    with _swap(Intake, "_keep_gaps", only_more):
-        yield
-
-
-# What is told
-
-
-@rule("a fork within one epoch is told")
-def _no_fork_inside() -> Iterator[None]:
-    find = Intake._find_forks
-
-    def outside(self: Intake, state: EpochState, placed: Lines, new: Any) -> None:
-        placed.forks = []
-        find(self, state, placed, new)
-
-    with _swap(Intake, "_find_forks", outside):
-        yield
-
-
-@rule("a fork between epochs is told, the epoch before the record")
-def _no_fork_first() -> Iterator[None]:
-    with _swap(SqliteStore, "parent_heads", lambda self, gate_no: {}):
-        yield
-
-
-@rule("a fork between epochs is told, the record before the epoch")
-def _no_fork_last() -> Iterator[None]:
-    with _swap(SqliteStore, "header_after", lambda self, gate_no, prev, epoch, number: None):
-        yield
-
-
-def _untold(origin: str) -> Callable[[], Iterator[None]]:
-    def body() -> Iterator[None]:
-        found = Cases.found
-
-        def silent(self: Cases, name: str, epoch: bytes, number: int, detail: str) -> None:
-            if name != origin:
-                found(self, name, epoch, number, detail)
-
-        with _swap(Cases, "found", silent):
-            yield
-
-    return body
-
-
-rule("a rollback is told")(_untold("rollback"))
-rule("a gap is told")(_untold("gap"))
-
-
-@rule("a copy without a record is an orphan")
-def _no_orphan() -> Iterator[None]:
-    with _swap(Intake, "_report_orphans", lambda self, row, state: None):
-        yield
-
-
-@rule("the second of copy and record changes nothing")
-def _open_twice() -> Iterator[None]:
-    original, find = Cases.alarm, Cases._find
-
-    def looked_in_vain(self: Cases, epoch: bytes, number: int, origin: str) -> None:
-        find(self, epoch, number, origin)
-
-    def alarm(self: Cases, header: Header, payload: Payload | None, corrected_ms: int | None) -> None:
-        with _swap(Cases, "_find", looked_in_vain):
-            original(self, header, payload, corrected_ms)
-
-    with _swap(Cases, "alarm", alarm):
-        yield
-
-
-@rule("a copy opens its case")
-def _copy_is_silent() -> Iterator[None]:
-    with _swap(Intake, "copy", lambda self, link, sealed: None):
-        yield
-
-
-@rule("a copy is never counted")
-def _count_copies() -> Iterator[None]:
-    copy = Intake.copy
-
-    def counted(self: Intake, link: Link, sealed: Sealed) -> None:
-        copy(self, link, sealed)
-        payload = intake._readable(link.header, sealed.payload)
-        entry = payload and self._countable(0, link.header, payload, link.header.at)
-        if entry:
-            self._counting.take([entry])
-            self._counting.save()
-
-    with _swap(Intake, "copy", counted):
-        yield
-
-
-@rule("a cleared before its alarm closes it")
-def _cleared_lost() -> Iterator[None]:
-    cleared = Cases.cleared
-
-    def known_only(self: Cases, payload: Any, at_ms: int) -> None:
-        if self._find(payload.epoch, payload.number, "gate") is not None:
-            cleared(self, payload, at_ms)
-
-    with _swap(Cases, "cleared", known_only):
-        yield
-
-
-# Counts
-
-
-@rule("the smallest of a passage's records counts")
-def _first_come() -> Iterator[None]:
-    with _swap(CountedRow, "rank", property(lambda self: (0, b"", 0))):
-        yield
-
-
-@rule("a passage counts once")
-def _count_all() -> Iterator[None]:
-    with _swap(SqliteStore, "counted", lambda self, gate_no, passages: {}):
-        yield
-
-
-@rule("sums are corrected when a smaller record comes")
-def _never_withdrawn() -> Iterator[None]:
-    with _swap(counting.Counting, "_withdraw", lambda self, loser, marks: None):
+    with swap(Intake, "_keep_gaps", only_more):
         yield

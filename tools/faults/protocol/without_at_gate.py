@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
-from unittest.mock import patch
 
 from checkpoint import cose, records, wire
 from checkpoint.wire import Answer
@@ -16,26 +14,17 @@ from edge.outbox import Outbox
 from edge.outbox_reader import EpochState, OutboxReader
 from edge.uplink import UplinkCore
 from edge.uplink_questions import Question, Questions
+from tools.faults.protocol.removing import Rules, into, swap
 from tools.faults.protocol.samples import DAY_MS
 
-AT_GATE: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {}
-
-
-def rule(name: str) -> Callable[[Callable[[], Iterator[None]]], None]:
-    def register(body: Callable[[], Iterator[None]]) -> None:
-        AT_GATE[name] = contextmanager(body)
-
-    return register
-
-
-def _swap(owner: object, name: str, value: object) -> AbstractContextManager[Any]:
-    return patch.object(owner, name, value)
+AT_GATE: Final[Rules] = {}
+_rule = into(AT_GATE)
 
 
 # Writing
 
 
-@rule("a new epoch at every opening")
+@_rule("a new epoch at every opening")
 def _one_epoch() -> Iterator[None]:
     begin = Outbox._begin_epoch
 
@@ -47,11 +36,11 @@ def _one_epoch() -> Iterator[None]:
         rows = self._open_connection().execute("SELECT id FROM epochs WHERE epoch = ?", (tail.epoch,))
         self._epoch_id = rows.fetchone()[0]
 
-    with _swap(Outbox, "_begin_epoch", go_on):
+    with swap(Outbox, "_begin_epoch", go_on):
         yield
 
 
-@rule("numbers begin at 1 in each epoch")
+@_rule("numbers begin at 1 in each epoch")
 def _numbers_go_on() -> Iterator[None]:
     numbered = Outbox._numbered
 
@@ -60,11 +49,11 @@ def _numbers_go_on() -> Iterator[None]:
             self._last = records.decode_payload("opened", draft.payload).previous_last  # type: ignore[union-attr]
         return numbered(self, draft)
 
-    with _swap(Outbox, "_numbered", go_on):
+    with swap(Outbox, "_numbered", go_on):
         yield
 
 
-@rule("number 1 names the head of the epoch before")
+@_rule("number 1 names the head of the epoch before")
 def _no_parent_head() -> Iterator[None]:
     numbered = Outbox._numbered
 
@@ -73,29 +62,29 @@ def _no_parent_head() -> Iterator[None]:
             self._head = records.ZERO_HEAD
         return numbered(self, draft)
 
-    with _swap(Outbox, "_numbered", alone):
+    with swap(Outbox, "_numbered", alone):
         yield
 
 
-@rule("after a commit error the tail is read")
+@_rule("after a commit error the tail is read")
 def _append_again() -> Iterator[None]:
-    with _swap(Outbox, "_holds", lambda self, attempt: False):
+    with swap(Outbox, "_holds", lambda self, attempt: False):
         yield
 
 
 # What counts as an answer
 
 
-@rule("an answer is signed by the collector")
+@_rule("an answer is signed by the collector")
 def _unsigned_answers() -> Iterator[None]:
     def believed(data: bytes, keys: object) -> Answer:
         return wire._decode(Answer, cose.parse(wire.expand(data)).payload)
 
-    with _swap(wire, "unpack_answer", believed):
+    with swap(wire, "unpack_answer", believed):
         yield
 
 
-@rule("an answer echoes a question of this process")
+@_rule("an answer echoes a question of this process")
 def _any_nonce() -> Iterator[None]:
     find = Questions.find
 
@@ -103,44 +92,44 @@ def _any_nonce() -> Iterator[None]:
         asked = [question for question in self._by_nonce.values() if epoch in question.named]
         return find(self, nonce, epoch) if nonce in self._by_nonce else (asked[-1] if asked else None)
 
-    with _swap(Questions, "find", newest):
+    with swap(Questions, "find", newest):
         yield
 
 
-@rule("no later question has been answered")
+@_rule("no later question has been answered")
 def _any_order() -> Iterator[None]:
     def find(self: Questions, nonce: bytes, epoch: bytes) -> Question | None:
         question = self._by_nonce.get(nonce)
         return question if question is not None and epoch in question.named else None
 
-    with _swap(Questions, "find", find):
+    with swap(Questions, "find", find):
         yield
 
 
-@rule("an answer's head is the gate's own")
+@_rule("an answer's head is the gate's own")
 def _any_head() -> Iterator[None]:
     judge = UplinkCore._judge
 
     def believed(self: UplinkCore, answer: Answer, state: EpochState, now: Moment) -> uplink.Effect:
-        with _swap(self._source, "head_at", lambda epoch, number: answer.head):
+        with swap(self._source, "head_at", lambda epoch, number: answer.head):
             return judge(self, answer, state, now)
 
-    with _swap(UplinkCore, "_judge", believed):
+    with swap(UplinkCore, "_judge", believed):
         yield
 
 
-@rule("an answer is not above the last number")
+@_rule("an answer is not above the last number")
 def _above_last() -> Iterator[None]:
     judge = UplinkCore._judge
 
     def believed(self: UplinkCore, answer: Answer, state: EpochState, now: Moment) -> uplink.Effect:
         return judge(self, answer, replace(state, last=2**60), now)
 
-    with _swap(UplinkCore, "_judge", believed):
+    with swap(UplinkCore, "_judge", believed):
         yield
 
 
-@rule("an answer sets the watermark lower too")
+@_rule("an answer sets the watermark lower too")
 def _only_higher() -> Iterator[None]:
     set_watermark = OutboxReader.set_watermark
 
@@ -148,22 +137,22 @@ def _only_higher() -> Iterator[None]:
         if number > next(state.watermark for state in self.epochs() if state.epoch == epoch):
             set_watermark(self, epoch, number)
 
-    with _swap(OutboxReader, "set_watermark", raised):
+    with swap(OutboxReader, "set_watermark", raised):
         yield
 
 
-@rule("an answer below the floor needs no head")
+@_rule("an answer below the floor needs no head")
 def _head_below_floor() -> Iterator[None]:
     judge = UplinkCore._judge
 
     def strict(self: UplinkCore, answer: Answer, state: EpochState, now: Moment) -> uplink.Effect:
         return judge(self, answer, replace(state, floor=1), now)
 
-    with _swap(UplinkCore, "_judge", strict):
+    with swap(UplinkCore, "_judge", strict):
         yield
 
 
-@rule("below the floor a hello comes first")
+@_rule("below the floor a hello comes first")
 def _no_hello_first() -> Iterator[None]:
     judge = UplinkCore._judge
 
@@ -172,63 +161,63 @@ def _no_hello_first() -> Iterator[None]:
         self._hello_first.clear()
         return effect
 
-    with _swap(UplinkCore, "_judge", at_once):
+    with swap(UplinkCore, "_judge", at_once):
         yield
 
 
-@rule("a conflict sets its epoch aside")
+@_rule("a conflict sets its epoch aside")
 def _never_aside() -> Iterator[None]:
-    with _swap(UplinkCore, "_set_aside", lambda self, epoch, event: self._events.append(event)):
+    with swap(UplinkCore, "_set_aside", lambda self, epoch, event: self._events.append(event)):
         yield
 
 
-@rule("a record that decayed is never sent")
+@_rule("a record that decayed is never sent")
 def _send_decayed() -> Iterator[None]:
-    with _swap(outbox_reader, "_follows", lambda record, head: True):
+    with swap(outbox_reader, "_follows", lambda record, head: True):
         yield
 
 
 # Asking
 
 
-@rule("an unanswered question is asked again")
+@_rule("an unanswered question is asked again")
 def _ask_once() -> Iterator[None]:
-    with _swap(UplinkCore, "_give_up_waiting", lambda self, now: None):
+    with swap(UplinkCore, "_give_up_waiting", lambda self, now: None):
         yield
 
 
-@rule("older epochs are sent first")
+@_rule("older epochs are sent first")
 def _newest_first() -> Iterator[None]:
     batches = UplinkCore._batches
 
     def backwards(self: UplinkCore, states: Sequence[EpochState], now: Moment) -> list[uplink.Message]:
         return batches(self, tuple(reversed(states)), now)
 
-    with _swap(UplinkCore, "_batches", backwards):
+    with swap(UplinkCore, "_batches", backwards):
         yield
 
 
-@rule("a hello has pages for older epochs")
+@_rule("a hello has pages for older epochs")
 def _one_page() -> Iterator[None]:
     hellos = UplinkCore._hellos
 
     def first(self: UplinkCore, states: Sequence[EpochState], now: Moment) -> list[uplink.Message]:
         return hellos(self, states[-wire.EPOCHS_PER_PAGE :], now)
 
-    with _swap(UplinkCore, "_hellos", first):
+    with swap(UplinkCore, "_hellos", first):
         yield
 
 
 # Purging
 
 
-@rule("a lower answer that does not count stops purging")
+@_rule("a lower answer that does not count stops purging")
 def _purge_on() -> Iterator[None]:
-    with _swap(UplinkCore, "_does_not_count", lambda self, stored, state: None):
+    with swap(UplinkCore, "_does_not_count", lambda self, stored, state: None):
         yield
 
 
-@rule("an answer below the floor stops purging")
+@_rule("an answer below the floor stops purging")
 def _purge_below_floor() -> Iterator[None]:
     cover = UplinkCore._cover
 
@@ -238,11 +227,11 @@ def _purge_below_floor() -> Iterator[None]:
         if below_floor and before is not None:
             self._covers[epoch] = before
 
-    with _swap(UplinkCore, "_cover", kept):
+    with swap(UplinkCore, "_cover", kept):
         yield
 
 
-@rule("a lower answer shortens what may be purged")
+@_rule("a lower answer shortens what may be purged")
 def _cover_stays() -> Iterator[None]:
     cover = UplinkCore._cover
 
@@ -252,33 +241,33 @@ def _cover_stays() -> Iterator[None]:
         if before is not None and before.through > stored:
             self._covers[epoch] = before
 
-    with _swap(UplinkCore, "_cover", kept):
+    with swap(UplinkCore, "_cover", kept):
         yield
 
 
-@rule("purging needs a question asked after the age")
+@_rule("purging needs a question asked after the age")
 def _age_now() -> Iterator[None]:
     def purge(self: UplinkCore, now: Moment) -> int:
         before_ms = now.at_ms - self._settings.retain_days * DAY_MS
         covers = tuple(self._covers.items())
         return sum(self._source.purge(epoch, cover.through, before_ms) for epoch, cover in covers) if now.trusted else 0
 
-    with _swap(UplinkCore, "purge", purge):
+    with swap(UplinkCore, "purge", purge):
         yield
 
 
-@rule("purging needs an answer that covers it")
+@_rule("purging needs an answer that covers it")
 def _purge_uncovered() -> Iterator[None]:
     def purge(self: UplinkCore, now: Moment) -> int:
         before_ms = now.at_ms - self._settings.retain_days * DAY_MS
         states = self._source.epochs()
         return sum(self._source.purge(state.epoch, state.last, before_ms) for state in states) if now.trusted else 0
 
-    with _swap(UplinkCore, "purge", purge):
+    with swap(UplinkCore, "purge", purge):
         yield
 
 
-@rule("purging needs a trusted clock")
+@_rule("purging needs a trusted clock")
 def _any_clock() -> Iterator[None]:
     purge, cover = UplinkCore.purge, UplinkCore._cover
 
@@ -288,11 +277,11 @@ def _any_clock() -> Iterator[None]:
     def by_any_clock(self: UplinkCore, order: int, asked: Moment, epoch: bytes, stored: int, below_floor: bool) -> None:
         cover(self, order, replace(asked, trusted=True), epoch, stored, below_floor)
 
-    with _swap(UplinkCore, "purge", at_any_time), _swap(UplinkCore, "_cover", by_any_clock):
+    with swap(UplinkCore, "purge", at_any_time), swap(UplinkCore, "_cover", by_any_clock):
         yield
 
 
-@rule("a record is old only by a trusted clock")
+@_rule("a record is old only by a trusted clock")
 def _old_by_any_clock() -> Iterator[None]:
     def by_any_clock(
         rows: Iterator[tuple[int, bytes]], before_ms: int, untrusted_are_old: bool
@@ -304,11 +293,11 @@ def _old_by_any_clock() -> Iterator[None]:
             found = (number, raw)
         return found
 
-    with _swap(outbox_reader, "_last_old", by_any_clock):
+    with swap(outbox_reader, "_last_old", by_any_clock):
         yield
 
 
-@rule("what is set aside is never purged")
+@_rule("what is set aside is never purged")
 def _purge_aside() -> Iterator[None]:
     purge, set_aside = OutboxReader.purge, UplinkCore._set_aside
 
@@ -329,11 +318,11 @@ def _purge_aside() -> Iterator[None]:
         if cover is not None:
             self._covers[epoch] = cover
 
-    with _swap(OutboxReader, "purge", purge_all), _swap(UplinkCore, "_set_aside", keep_cover):
+    with swap(OutboxReader, "purge", purge_all), swap(UplinkCore, "_set_aside", keep_cover):
         yield
 
 
-@rule("passages that are open are not purged")
+@_rule("passages that are open are not purged")
 def _purge_open() -> Iterator[None]:
-    with _swap(outbox_schema, "OLDEST_OPEN", "SELECT NULL WHERE ? IS NOT NULL"):
+    with swap(outbox_schema, "OLDEST_OPEN", "SELECT NULL WHERE ? IS NOT NULL"):
         yield
