@@ -82,8 +82,8 @@ def _play_all(rows: Sequence[Row], seed: int, jobs: int, folder: Path | None) ->
     began_s = time.monotonic()
     # Rows that measure ratios of speed run by themselves, after all others.
     with ThreadPoolExecutor(jobs) as pool:
-        together = pool.map(lambda row: play_apart(row, seed, folder), [row for row in rows if not row.alone])
-        results = [_told(result) for result in together]
+        together = [row for row in rows if not row.alone]
+        results = list(pool.map(lambda row: _told(play_apart(row, seed, folder)), together))
     results += [_told(play_apart(row, seed, folder)) for row in rows if row.alone]
     for line in table.lines([(result.row, result.findings, result.skipped, result.took_s) for result in results]):
         _say(line)
@@ -121,10 +121,10 @@ def play_apart(row: Row, seed: int, folder: Path | None) -> Result:
 
 
 def _told(result: Result) -> Result:
-    if result.skipped:
-        _say(f"{result.row.name}: SKIP  {result.skipped}")
-    for finding in result.findings:
-        _say(f"{result.row.name} {finding.name}: {'PASS' if finding.ok else 'FAIL'}  {finding.detail}")
+    name, findings = result.row.name, result.findings
+    lines = [f"{name} {one.name}: {'PASS' if one.ok else 'FAIL'}  {one.detail}" for one in findings]
+    # In one piece: other rows speak at the same time.
+    _say("\n".join([f"{name}: SKIP  {result.skipped}"] if result.skipped else lines))
     return result
 
 
