@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from central.store.base import Dimension, EpochState, GateRow, Mark, RecordRow
 from central.store.rescues import Rescue
 from central.store.sqlite import SqliteStore
 from checkpoint.audit import Finding, Findings
-from checkpoint.records import ZERO_HEAD, Header, Sealed, decode_header, decode_payload
+from checkpoint.records import ZERO_HEAD, Header, Sealed, decode_header, decode_payload, encode_header, head_of
 
 # A leaf's key, kind of bucket and bucket.
 _Entry = tuple[str, str, str, str, str, str, str, str, str, int]
@@ -60,20 +60,22 @@ class EpochReport:
 
 def audit(store: SqliteStore, gate: str | None = None) -> Iterator[EpochReport]:
     """A report for each epoch of each gate, or of one; ask inside `store.snapshot()` while a collector runs."""
-    early = _purged_early(store)
+    lost: defaultdict[int, list[int]] = defaultdict(list)
+    for epoch_id, number in store.lost_payloads():
+        lost[epoch_id].append(number)
     for row in store.gates():
         states = store.epochs(row.no) if gate in (None, row.gate) else []
         claims = _claims(store, row, states)
         for state in states:
-            yield _epoch(store, row, state, claims.get(state.epoch, 0), early.get(state.id, []))
+            yield _epoch(store, row, state, claims.get(state.epoch, 0), lost[state.id])
     if gate is None:
         yield from _strays(store)
 
 
-def _epoch(store: SqliteStore, gate: GateRow, state: EpochState, claimed: int, early: list[int]) -> EpochReport:
+def _epoch(store: SqliteStore, gate: GateRow, state: EpochState, claimed: int, lost: list[int]) -> EpochReport:
     check = EpochCheck(store, gate, state)
     check.run()
-    check.findings.add(Finding(number, "lost its payload, though older ones are kept") for number in early)
+    check.findings.add(Finding(number, "lost its payload before its time") for number in lost)
     issued = max(claimed, check.signed_last, state.top, state.through)
     return EpochReport(
         gate.gate, state.epoch.hex(), issued, state.through, state.head.hex(), check.purged,
@@ -95,18 +97,6 @@ def _claims(store: SqliteStore, gate: GateRow, states: list[EpochState]) -> dict
         if epoch is not None:
             shown[epoch] = max(shown[epoch], number)
     return shown
-
-
-def _purged_early(store: SqliteStore) -> dict[int, list[int]]:
-    """Epoch id -> numbers whose payload is gone though retention drops older ones first, by order of receipt."""
-    found: dict[int, list[int]] = {}
-    oldest_kept_ms: int | None = None
-    for epoch_id, number, received_ms, mark, kept in store.payload_holdings():
-        if kept and mark != Mark.UNREAD:
-            oldest_kept_ms = received_ms if oldest_kept_ms is None else min(oldest_kept_ms, received_ms)
-        elif not kept and oldest_kept_ms is not None and oldest_kept_ms <= received_ms:
-            found.setdefault(epoch_id, []).append(number)
-    return found
 
 
 def _notes(store: SqliteStore, gate: GateRow, state: EpochState, issued: int, rescues: list[Rescue]) -> Iterator[str]:
@@ -157,14 +147,14 @@ def _strays(store: SqliteStore) -> Iterator[EpochReport]:
 def recount(store: SqliteStore, registry: Registry) -> list[str]:
     """Count everything again, naively; differences from the kept aggregates. Purged records can't be counted again."""
     buckets = Buckets()
-    best: dict[tuple[str, bytes, str], tuple[tuple[int, bytes, int], list[_Entry]]] = {}
+    best: dict[tuple[str, bytes, str], tuple[tuple[int, bytes, int, bytes], list[_Entry]]] = {}
     counts: Counter[_Entry] = Counter()
     for header, key, corrected_ms in _countable(store):
         where = [(*key, kind, bucket) for kind, bucket in buckets.of(corrected_ms, registry.zone_of(key[1]))]
         if header.passage is None:
             counts.update(where)
             continue
-        rank = (header.at, header.epoch, header.number)
+        rank = (header.at, header.epoch, header.number, head_of(encode_header(header)))
         name = (header.gate, header.passage, key[5])
         if name not in best or rank < best[name][0]:
             best[name] = (rank, where)

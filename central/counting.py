@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from central.aggregate import Buckets
 from central.registry import Registry
 from central.store.base import CountedRow, Mark, Store, UntrustedRow
-from checkpoint.records import Header
+from checkpoint.records import Header, encode_header, head_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Counting:
         )
         key = (passage, item.figure)
         winner = current.get(key)
-        if winner is not None and winner.rank <= row.rank:
+        if winner is not None and self._stays(winner, row, header):
             new_marks[item.record_id] = Mark.REPEAT
             return
         if winner is not None:
@@ -74,6 +74,12 @@ class Counting:
         current[key] = self._winners[key] = row
         new_marks[item.record_id] = Mark.COUNTED
         self._add(item.dim, item.corrected_ms, zone, 1)
+
+    def _stays(self, winner: CountedRow, row: CountedRow, header: Header) -> bool:
+        if winner.rank != row.rank:
+            return winner.rank < row.rank
+        # One number, two records: a program was copied while it ran. Their heads decide, whichever came first.
+        return self._store.head(winner.record_id) <= head_of(encode_header(header))
 
     def _withdraw(self, loser: CountedRow, new_marks: dict[int, int]) -> None:
         self._add(loser.dim, loser.corrected_ms, self._zone_of(loser.dim), -1)

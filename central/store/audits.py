@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from central.store.base import RecordRow
+from central.store.base import PURGED_BEFORE, RecordRow
 from checkpoint.records import Sealed, decode_header
 
 # A forged row may hold any type: what is hashed is read as bytes, what is compared with numbers as a number.
@@ -43,13 +43,13 @@ class AuditQueries:
         )
         return [row[0] for row in rows]
 
-    def payload_holdings(self) -> Iterator[tuple[int, int, int, int, bool]]:
-        """(epoch id, number, time of receipt, mark, whether its payload is kept) of every record, by receipt."""
-        rows = self._conn.execute(
-            "SELECT epoch_id, number, received_ms, mark, record_id IS NOT NULL FROM record"
-            " LEFT JOIN payload ON record_id = id ORDER BY id"
-        )
-        return ((*row[:4], bool(row[4])) for row in rows)
+    def lost_payloads(self) -> list[tuple[int, int]]:
+        """(epoch id, number) of records without a payload that retention has not reached yet."""
+        return self._conn.execute(
+            "SELECT epoch_id, number FROM record LEFT JOIN payload ON record_id = id WHERE record_id IS NULL"
+            " AND received_ms >= coalesce((SELECT position FROM cursor WHERE name = ?), 0) ORDER BY id",
+            (PURGED_BEFORE,),
+        ).fetchall()
 
     def strays(self) -> Iterator[tuple[str, str, int, str]]:
         """(gate, epoch, number, what is wrong) of rows whose owner is gone."""

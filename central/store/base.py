@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from checkpoint.records import Sealed
 from checkpoint.wire import Hello
@@ -15,6 +15,10 @@ from checkpoint.wire import Hello
 LeafChanges = Mapping[tuple[int, str, int], int]
 # (grid, site, direction, lane kind, pass class, figure, value, reason)
 Dimension = tuple[str, str, str, str, str, str, str, str]
+
+
+# A cursor: the time of receipt, ms, before which retention has dropped payloads.
+PURGED_BEFORE: Final = "payloads_purged_before"
 
 
 class Mark(IntEnum):
@@ -225,6 +229,7 @@ class Store(Protocol):
     def dimension_of(self, dim: int) -> Dimension: ...
     def counted(self, gate_no: int, passages: Sequence[bytes]) -> dict[tuple[bytes, str], CountedRow]: ...
     def save_counted(self, gate_no: int, rows: Iterable[CountedRow]) -> None: ...
+    def head(self, record_id: int) -> bytes: ...
     def mark_records(self, marks: Mapping[int, int]) -> None: ...
     def change_leaves(self, changes: LeafChanges) -> None: ...
     def clock_offset(self, gate_no: int, boot_id: bytes, mono_ms: int) -> int | None: ...

@@ -83,6 +83,11 @@ class CountTables:
             ],
         )
 
+    def head(self, record_id: int) -> bytes:
+        """The head of a stored record."""
+        head: bytes = self._conn.execute("SELECT head FROM record WHERE id = ?", (record_id,)).fetchone()[0]
+        return head
+
     def mark_records(self, marks: Mapping[int, int]) -> None:
         """Record id -> its new mark."""
         self._conn.executemany("UPDATE record SET mark = ? WHERE id = ?", [(mark, at) for at, mark in marks.items()])

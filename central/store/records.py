@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from central.store.base import EpochState, Gap, Mark, RecordRow
+from central.store.base import PURGED_BEFORE, EpochState, Gap, Mark, RecordRow
 from checkpoint.records import ZERO_HEAD, Sealed, decode_header
 
 _EPOCH = (
@@ -165,5 +165,9 @@ class RecordTables:
         self._conn.execute(
             "UPDATE copy SET salt = x'', payload = x'' WHERE received_ms < ? AND length(payload) > 0",
             (received_before_ms,),
+        )
+        self._conn.execute(
+            "INSERT INTO cursor VALUES (?, ?) ON CONFLICT DO UPDATE SET position = max(position, excluded.position)",
+            (PURGED_BEFORE, received_before_ms),
         )
         return cursor.rowcount

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import cv2
 import numpy as np
 
+from drivers.camera.jpeg_size import jpeg_size
 from drivers.errors import DeviceGoneError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from drivers.camera.grabber import Picture
 
 MAX_PICTURE_BYTES: Final = 16 << 20
+# Twelve megapixels: decoded, more would only fill the memory; a code needs a tenth of it.
+MAX_PICTURE_PX: Final = 12_000_000
 _MAX_HEADER_BYTES: Final = 8 << 10
 _CHUNK_BYTES: Final = 1 << 17
 # A camera that sends something but no whole picture for so many time-outs is asked anew.
@@ -112,9 +115,15 @@ class MjpegSource:
             if not data:
                 raise DeviceGoneError(self._name, "the camera ended the stream")
             if bodies:
+                self._check_size(bodies[-1])
                 return partial(decode_gray, bodies[-1])
             if time.monotonic() - began_s > self._patience_s:
                 raise DeviceGoneError(self._name, f"no whole picture in {self._patience_s:g} s")
+
+    def _check_size(self, jpeg: bytes) -> None:
+        size = jpeg_size(jpeg)
+        if size is not None and size[0] * size[1] > MAX_PICTURE_PX:
+            raise DeviceGoneError(self._name, f"pictures of {size[0]} x {size[1]}; set the camera to 1280 x 720")
 
     def close(self) -> None:
         """Hang up."""

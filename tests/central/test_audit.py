@@ -112,7 +112,7 @@ def test_one_gate_can_be_asked_for(whole):
         ("UPDATE gap SET reason = 'nothing'", "record 4: the gap noted here has the unknown reason"),
         ("UPDATE signed_head SET message = zeroblob(40) WHERE epoch_id = 1 AND last = 3", "record 3: the signed head"),
         ("DELETE FROM signed_head WHERE epoch_id = 2 AND last = 7", "record 7: is the last of its line, and the gate"),
-        ("DELETE FROM payload WHERE record_id = 9", "record 2: lost its payload, though older ones are kept"),
+        ("DELETE FROM payload WHERE record_id = 9", "record 2: lost its payload before its time"),
     ],
 )
 def test_the_first_bad_number_is_named_with_what_is_wrong(whole, tmp_path, damage, words):

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from drivers.camera import check_options, open_camera
 from drivers.camera.grabber import GrabbingCamera
-from drivers.camera.mjpeg import MAX_PICTURE_BYTES, PartReader, StreamError, decode_gray
+from drivers.camera.jpeg_size import jpeg_size
+from drivers.camera.mjpeg import MAX_PICTURE_BYTES, MjpegSource, PartReader, StreamError, decode_gray
 from drivers.emulators.camera import CameraEmulator
 from drivers.errors import DeviceGoneError, OptionError
 from drivers.protocols import Camera, Frame
@@ -268,6 +269,33 @@ def test_a_stream_without_end_is_refused_before_it_fills_the_memory() -> None:
     noise = PartReader("b")
     noise.feed(bytes(1 << 20))
     assert len(noise._buffer) < 100
+
+
+@pytest.mark.parametrize("options", [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_RST_INTERVAL, 4]])
+@given(width=st.integers(1, 90), height=st.integers(1, 90))
+def test_the_size_of_a_jpeg_is_read_without_decoding_it(options: list[int], width: int, height: int) -> None:
+    _, jpeg = cv2.imencode(".jpg", np.zeros((height, width), np.uint8), options)
+    assert jpeg_size(jpeg.tobytes()) == (width, height)
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_what_is_no_jpeg_has_no_size_and_does_no_harm(data: bytes, begins_well: bool) -> None:
+    size = jpeg_size(b"\xff\xd8" * begins_well + data)
+    assert size is None or (0 <= size[0] < 65536 and 0 <= size[1] < 65536)
+
+
+def test_a_camera_with_huge_pictures_is_missing_with_the_size_in_the_message() -> None:
+    camera = CameraEmulator(fps=15)
+    camera.start()
+    camera.fault("huge")
+    source = MjpegSource(camera.url, 2.0, "front")
+    try:
+        with pytest.raises(DeviceGoneError, match="pictures of 10000 x 10000; set the camera to 1280 x 720"):
+            # Pictures from before the fault may come first.
+            all(source.grab() for _ in range(200))
+    finally:
+        source.close()
+        camera.stop()
 
 
 def test_a_damaged_jpeg_is_no_picture() -> None:

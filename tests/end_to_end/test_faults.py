@@ -11,7 +11,7 @@ from tools.faults.matrix import ROWS
 from tools.faults.rows import Row
 
 SEED = 7
-SHORT = ("G7/stopped", "G1/short")
+SHORT = ("G1/short", "G4/shim", "G7/proxy", "G12/2035-alone", "C1/random", "C4/rollback")
 # Lists (G13), updates (G17), commands (G18), daily sheets (C8) and the ladder of escalations (C11) do not exist yet.
 MATRIX = [*(f"G{n}" for n in (*range(1, 13), 14, 15, 16)), *(f"C{n}" for n in (*range(1, 8), 9, 10, 12))]
 

@@ -78,6 +78,8 @@ _BROKEN: dict[str, list[Step]] = {
         ("twin", 3, 0), ("write", 11, 0), ("twin", 0, 0), ("tidy", 14, 0), ("many", 13, 47), ("publish", 0, 0),
         ("turn", 6, 18), ("restore", 0, 0),
     ],
+    # Two records under one number of one passage, by a copied program: which of them counted hung on who came first.
+    "two outcomes of one number": [("diverge", 15, 27), ("write", 10, 51), ("exchange", 8, 0)],
     # Two passages that a copied program recorded under one number went to subscribers under one id.
     "one id for two passages": [("twin", 0, 0), ("write", 0, 2), ("write", 2, 26)],
     # A record that had vanished from an older epoch was waited for in silence, and every newer epoch with it.

@@ -178,9 +178,22 @@ def _try(side: Side, one: Try) -> Iterator[str]:
     if side.excused_between(one.began_ms, one.ended_ms):
         return
     if one.answer not in ("open", "deny"):
-        yield f"was answered {one.answer or 'nothing'!r} at {one.began_ms}"
+        yield f"was answered {one.answer or 'nothing'!r} at {one.began_ms}{_why(side, one)}"
     if one.ended_ms - one.began_ms > _TRY_MS:
         yield f"stood there for {one.ended_ms - one.began_ms} ms"
+
+
+def _why(side: Side, one: Try) -> str:
+    """What the gate itself recorded meanwhile."""
+    verdicts = [
+        kept.payload
+        for kept in side.on_disk
+        if isinstance(kept.payload, Verdict) and one.began_ms <= kept.header.at <= one.ended_ms
+    ]
+    checks = [
+        f"{check.check} {check.result} {check.reason} {check.value}" for verdict in verdicts for check in verdict.checks
+    ]
+    return f" ({', '.join(checks)})" if checks else ""
 
 
 def _outcomes(records: Iterable[Kept]) -> dict[bytes, tuple[str, list[str]]]:

@@ -19,7 +19,7 @@ from typing import Final
 
 from tools.demo.judge import Finding
 from tools.demo.processes import SetupError
-from tools.faults import table
+from tools.faults import search, soak, table
 from tools.faults.lab import Lab
 from tools.faults.matrix import ROWS
 from tools.faults.rows import Row
@@ -46,10 +46,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="rows at the same time")
     parser.add_argument("--list", action="store_true", help="name every row and what it needs, and do nothing")
     parser.add_argument("--folder", type=Path, help="keep everything here instead of in temporary folders")
+    parser.add_argument("--search", metavar="MINUTES", help="random schedules of every fault against both real ends")
+    parser.add_argument("--soak", metavar="MINUTES", help="real daemons under a random mix of faults")
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     # What was started is ended on SIGTERM too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.search:
+        return search.main([options.search, "--seed", str(options.seed), "--jobs", str(options.jobs)])
+    if options.soak:
+        return soak.main([options.soak, "--seed", str(options.seed)])
     rows = _chosen(options.ids)
     if not rows:
         parser.error(f"no row is called {' or '.join(options.ids)}; --list names them all")

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from central import counting, intake
 from central.cases import Cases
+from central.counting import Counting
 from central.intake import Intake
 from central.lines import Lines
-from central.store.base import CountedRow, EpochState
+from central.store.base import EpochState
 from central.store.sqlite import SqliteStore
 from checkpoint.chain import Link
 from checkpoint.records import Header, Payload, Sealed
@@ -124,7 +125,7 @@ def _cleared_lost() -> Iterator[None]:
 
 @_rule("the smallest of a passage's records counts")
 def _first_come() -> Iterator[None]:
-    with swap(CountedRow, "rank", property(lambda self: (0, b"", 0))):
+    with swap(Counting, "_stays", lambda self, winner, row, header: True):
         yield
 
 
