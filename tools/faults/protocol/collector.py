@@ -44,7 +44,9 @@ class CollectorActs(Way):
         self._start()
 
     def _start(self) -> None:
+        """As the daemon starts: what an older program could not read is read first."""
         self.open_collector()
+        self.seen["unread became readable"] += self.ingest.read_again()
         for gate, data in self.retained.items():
             self.to_collector((gate, "state", data), retained=True)
         self.publisher.reconcile([])
