@@ -73,6 +73,8 @@ class OutboxReader:
         # Oldest first, by row id. Only the newest epoch grows, and only this reader changes the others.
         self._states: dict[int, EpochState] = {}
         self._ids: dict[bytes, int] = {}
+        # By epoch, what this run's first purge of it took for old.
+        self._went_before_ms: dict[bytes, int] = {}
         # Watermarks of this run by row id, each with what the disk has instead.
         self._unsaved: dict[int, tuple[int, int]] = {}
 
@@ -144,12 +146,17 @@ class OutboxReader:
         (oldest_open,) = connection.execute(sql.OLDEST_OPEN, (epoch_id,)).fetchone()
         through = min(through, state.last, oldest_open - 1 if oldest_open else state.last)
         rows = connection.execute(sql.HEADERS_FROM, (epoch_id, state.floor, _PURGE_RECORDS)).fetchall()
-        # What a later epoch wrote first is old enough to be gone already: so is all that was written before it.
-        outlived = any(later > epoch_id and other.floor > 1 for later, other in self._states.items())
+        # What a later epoch wrote first was old enough to go: so is all that was written before it. If it went in this
+        # run, only an answer at least as fresh as the one by which it went says that the collector still has these.
+        outlived = any(
+            later > epoch_id and other.floor > 1 and self._went_before_ms.get(other.epoch, before_ms) <= before_ms
+            for later, other in self._states.items()
+        )
         last_old = _last_old((row for row in rows if row[0] <= through), before_ms, outlived)
         if last_old is None:
             return 0
         number, raw = last_old
+        self._went_before_ms.setdefault(epoch, before_ms)
         self._raise_floor(epoch_id, number + 1, records.head_of(raw))
         return number + 1 - state.floor
 
