@@ -23,6 +23,7 @@ _PULSE_MS: Final = 100
 _LIMIT_S: Final = 30.0
 # Somebody who was not measured by then never will be: the lane of the bench waits 4 s.
 _MEASURED_S: Final = 5.0
+_WALL_C: Final = 20.0
 
 
 class LaneRig:
@@ -87,6 +88,10 @@ class LaneRig:
             self._until(lambda: not self.core.lanes[lane].presence.occupied)
 
     def _comes(self, lane: str) -> bool:
+        # The wall behind: frames that repeat those of the person before would measure nobody.
+        self._tell(
+            lane, facts.Measured(Measurement(self.clock.now().mono_ms, _WALL_C, _WALL_C, None, "surface", ("ok",)))
+        )
         self._tell(lane, facts.PresenceChanged(True))
         self._until(lambda: self.core.lanes[lane].attempt is not None)
         start_ms = self.clock.now().mono_ms
