@@ -119,10 +119,6 @@ class _Asked:
         self.depth = said["depth"]
         return said
 
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
     def _read(self) -> str:
         return _pipe(self._process.stdout).readline().strip()
 

@@ -23,7 +23,6 @@ from edge.outbox_reader import OutboxReader
 
 def main(town: Path, gate: str, broker_port: int, lanes: int) -> None:
     only_errors()
-    sys.setswitchinterval(float(os.environ.get("SW", "0.005")))
     enrolment = enrolment_of(town, gate)
     clock = SystemClock(os.urandom(16), lambda _at_ms, _mono_ms: True)
     path = town / gate / "data" / "outbox.db"
@@ -40,15 +39,17 @@ def main(town: Path, gate: str, broker_port: int, lanes: int) -> None:
         wake=runner.wake,
     )
     runner.start()
-    click.echo("ready")
-    for line in sys.stdin:
-        both = [rig.passage() for _ in range(int(line))]
-        rig.settle()
-        answer = {"took_ms": [took for took, _ in both], "bare_ms": [bare for _, bare in both], "depth": runner.depth}
-        click.echo(json.dumps(answer))
-    rig.stop()
-    outbox.close("done")
-    runner.stop()
+    try:
+        click.echo("ready")
+        for line in sys.stdin:
+            both = [rig.passage() for _ in range(int(line))]
+            rig.settle()
+            times = {"took_ms": [took for took, _ in both], "bare_ms": [bare for _, bare in both]}
+            click.echo(json.dumps({**times, "depth": runner.depth}))
+    finally:
+        rig.stop()
+        outbox.close("done")
+        runner.stop()
 
 
 if __name__ == "__main__":

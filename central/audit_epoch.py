@@ -42,7 +42,8 @@ class EpochCheck:
         self._gate = gate
         self._state = state
         self._tips: list[_Tip] = []
-        self._followed: set[bytes] = set()
+        # Heads that something follows; what follows a gap may follow a record that a fork's other line has.
+        self._followed = {gap.head_after for gap in self.gaps}
         # Whether signed heads have shown already that an end is missing.
         self._cut = False
 

@@ -64,6 +64,8 @@ class Supervisor:
     def run(self, stop: threading.Event) -> None:
         """A thread of its own, until `stop`. Should it fail itself, nobody calls off the end of the process."""
         name_this_thread("watchdog")
+        # Before the first turn, too: what stands still at once would let none come.
+        _end_after(STUCK_S)
         while not stop.wait(self.turn_s):
             self.turn()
 

@@ -92,6 +92,11 @@ _BROKEN: dict[str, list[Step]] = {
     "an old header decayed": [("exchange", 0, 0), ("days", 0, 0), ("exchange", 0, 0), ("decay", 0, 1), ("purge", 0, 0)],
     # An old hello from before a purge, beside a collector that was restored beyond it: a false alarm of a rollback.
     "an old hello and a gap": [("beyond", 0, 0), ("beyond", 0, 0), ("exchange", 0, 8), ("old_message", 0, 0)],
+    # The audit missed a signature where a gap of the main line begins again behind the end of a copied program's line.
+    "a line that ends in a gap": [
+        ("crash", 0, 0), ("diverge", 0, 34), ("exchange", 0, 19), ("restart", 0, 0), ("diverge", 0, 0),
+        ("beyond", 0, 0), ("exchange", 0, 0),
+    ],
     # Records of a doubtful clock went because a later epoch's had gone, under an answer from when they were young.
     "old by a later epoch, covered long ago": [
         ("restarts", 1, 0), ("beyond", 1, 0), ("clock_lost", 1, 0), ("beyond", 0, 0), ("hear_all", 0, 0),

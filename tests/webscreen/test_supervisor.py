@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.notify_socket import NotifySocket
 from webscreen.heart import Heart, kernel_name
 from webscreen.notify import Notifier, notifier_from
 from webscreen.supervisor import HUNG_EXIT, Supervisor, Ward
@@ -85,14 +85,17 @@ def test_only_what_is_meant_for_this_process_counts_and_children_inherit_nothing
 
 
 class Bench:
-    """A supervisor whose clock the test moves."""
+    """A supervisor whose clock the test moves, and what it has told systemd so far."""
 
     def __init__(self, folder: Path, *wards: Ward, watchdog_s: float = 8.0) -> None:
         self.now_s = 100.0
-        self.systemd = NotifySocket(folder / "notify")
+        self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._systemd.bind(str(folder / "notify"))
+        self._systemd.setblocking(False)
+        self.said: list[str] = []
         self.wards = list(wards)
         self.words: list[str] = []
-        notifier = Notifier(self.systemd.address, watchdog_s)
+        notifier = Notifier(str(folder / "notify"), watchdog_s)
         self.supervisor = Supervisor(lambda: self.wards, notifier, self.words.append, lambda: self.now_s)
 
     def turns(self, seconds: float, *beating: Heart) -> None:
@@ -101,19 +104,26 @@ class Bench:
             for heart in beating:
                 heart.beat()
             self.supervisor.turn()
+            self._hear()
 
     def close(self) -> list[str]:
         self.supervisor.stopped()
-        time.sleep(0.2)
-        self.systemd.close()
-        return [text for _, text in self.systemd.messages]
+        self._hear()
+        self._systemd.close()
+        return self.said
+
+    def _hear(self) -> None:
+        # After each turn: the kernel holds few datagrams and the notifier waits for nobody.
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.said.append(self._systemd.recv(4096).decode())
 
 
 def test_ready_is_said_when_every_vital_thread_has_begun(tmp_path: Path) -> None:
     one, other = Heart("one", 10), Heart("other", 10)
     bench = Bench(tmp_path, Ward(one), Ward(other))
     bench.turns(1, one)
-    assert "READY=1" not in [text for _, text in bench.systemd.messages]
+    assert "READY=1" not in bench.said
     bench.turns(1, one, other)
     assert bench.close().count("READY=1") == 1
 
@@ -123,11 +133,10 @@ def test_a_silent_vital_thread_silences_the_watchdog_at_half_its_limit(tmp_path:
     bench = Bench(tmp_path, Ward(heart))
     bench.turns(20, heart)
     bench.turns(5)
-    wait = len([text for _, text in bench.systemd.messages if text == "WATCHDOG=1"])
+    until_half = bench.said.count("WATCHDOG=1")
     bench.turns(4)
-    said = bench.close()
-    assert wait >= 9
-    assert said.count("WATCHDOG=1") - wait <= 1
+    assert until_half >= 9
+    assert bench.close().count("WATCHDOG=1") - until_half <= 1
 
 
 def test_a_hung_thread_that_can_be_replaced_is_and_the_watchdog_goes_on(tmp_path: Path) -> None:
@@ -195,11 +204,10 @@ def body():
     heart.begin()
     time.sleep(0.5)
     {hang}
-threading.Thread(target=body, daemon=True).start()
 watch = supervisor.Supervisor(lambda: [supervisor.Ward(heart)], Notifier(), print)
-while True:
-    time.sleep(watch.turn_s)
-    watch.turn()
+watching = threading.Thread(target=watch.run, args=(threading.Event(),))
+watching.start()
+threading.Thread(target=body, daemon=True).start()
 """
 
 
