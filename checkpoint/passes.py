@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -28,6 +28,11 @@ LONGEST_LIFETIME_S: Final[dict[PassClass, int]] = {
     "vehicle": 30 * _DAY_S,
     "emergency": 365 * _DAY_S,
 }
+# Five minutes and the leeway for a phone that was slow to show it.
+ROTATING_LIFETIME_S: Final = 360
+
+# How a pass was shown: as issued for long, minted for minutes, with a time step's tag, signed by the phone's own key.
+Variant = Literal["static", "rotating", "step", "device"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,14 @@ class Travel:
 
     attested_until_day: int
     regions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The place code that the holder scanned: `gate` showed it, `nonce` (8 bytes) says when."""
+
+    gate: str
+    nonce: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +71,14 @@ class Claims:
     plate: str | None = None
     device_key: bytes | None = None
     party_size: int = 1
+    arrival: Arrival | None = None
+    # How many times it may let somebody in; None: as often as it likes.
+    uses: int | None = None
+
+    @property
+    def rotates(self) -> bool:
+        """Minted for the moment: a picture of it is worth nothing a few minutes later."""
+        return self.expires_s - self.not_before_s <= ROTATING_LIFETIME_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +87,22 @@ class Pass(Claims):
 
     format: str
     key_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignClaims:
+    """What a pass of another system says, its signature checked. It proves health or identity, never residence.
+
+    `digest`: first 16 bytes of SHA-256 of its signature, all that is kept of it. `claims`: for rules only, never
+    recorded.
+    """
+
+    kind: str
+    issuer: str
+    digest: bytes
+    not_before_s: int | None
+    expires_s: int | None
+    claims: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +120,8 @@ class Presented:
     detail: str = ""
     by_clock: bool = False
     blinded: str = ""
+    variant: Variant = "static"
+    foreign: ForeignClaims | None = None
 
     @property
     def shown(self) -> str | None:

@@ -95,4 +95,4 @@ def _by_time(held: Pass, now_s: int, leeway_before_s: int, leeway_after_s: int) 
     # RFC 8392 section 3.1.4 with RFC 7519 section 4.1.4: not accepted on or after "expires".
     if now_s >= held.expires_s + leeway_after_s:
         return Presented(FORMAT, held, "pass_expired", f"valid until {held.expires_s}, now {now_s}", by_clock=True)
-    return Presented(FORMAT, held, "pass_valid")
+    return Presented(FORMAT, held, "pass_valid", variant="rotating" if held.rotates else "static")

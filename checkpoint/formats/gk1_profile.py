@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 from checkpoint import cbor
-from checkpoint.passes import CLASS_BY_NUMBER, LONGEST_LIFETIME_S, NUMBER_BY_CLASS, Claims, PassClass, Travel
+from checkpoint.passes import CLASS_BY_NUMBER, LONGEST_LIFETIME_S, NUMBER_BY_CLASS, Arrival, Claims, PassClass, Travel
 from checkpoint.topics import is_slug
 
 # RFC 8392 section 4 and the private range of RFC 8392 section 9.1.1 (below -65536).
 _SUBJECT, _EXPIRES, _NOT_BEFORE, _PASS_ID = 2, 4, 5, 7
 _PRIVATE: Final = -70001
-_CLASS, _SCOPE, _HOUSEHOLD, _STATUS, _TRAVEL, _DOCUMENT, _PLATE, _DEVICE, _PARTY = range(1, 10)
+_CLASS, _SCOPE, _HOUSEHOLD, _STATUS, _TRAVEL, _DOCUMENT, _PLATE, _DEVICE, _PARTY, _ARRIVAL, _USES = range(1, 12)
 
 _ID_BYTES: Final = 8
 _HOUSEHOLD_BYTES: Final = 4
@@ -21,6 +21,8 @@ _MAX_SCOPES: Final = 16
 _MAX_REGIONS: Final = 32
 _MAX_PLATE: Final = 16
 _MAX_PARTY: Final = 20
+_MAX_USES: Final = 100
+_NONCE_BYTES: Final = 8
 _MAX_INDEX: Final = 2**32 - 1
 _MAX_REGION: Final = 999_999
 _LATEST_S: Final = 2**40
@@ -48,6 +50,8 @@ def payload_of(claims: Claims) -> bytes:
         _PLATE: claims.plate,
         _DEVICE: claims.device_key,
         _PARTY: claims.party_size if claims.party_size != 1 else None,
+        _ARRIVAL: claims.arrival and [claims.arrival.gate, claims.arrival.nonce],
+        _USES: claims.uses,
     }
     return cbor.dumps(
         {
@@ -87,6 +91,8 @@ def claims_from(payload: bytes) -> Claims:
         plate=_plate(private),
         device_key=_optional_bytes(private, _DEVICE, _DEVICE_BYTES, "device key"),
         party_size=_optional_number(private, _PARTY, 1, _MAX_PARTY, "party size") or 1,
+        arrival=_arrival(private),
+        uses=_optional_number(private, _USES, 1, _MAX_USES, "uses"),
     )
 
 
@@ -121,6 +127,16 @@ def _travel(private: dict[object, object]) -> Travel | None:
             return Travel(_number(_typed(day, int, "travel"), 0, _LATEST_DAY, "travel day"), codes)
         case _:
             raise ProfileError(f"travel is not [day, [at most {_MAX_REGIONS} region codes]]")
+
+
+def _arrival(private: dict[object, object]) -> Arrival | None:
+    match private.get(_ARRIVAL):
+        case None if _ARRIVAL not in private:
+            return None
+        case [str() as gate, bytes() as nonce] if is_slug(gate):
+            return Arrival(gate, _sized(nonce, _NONCE_BYTES, "arrival nonce"))
+        case _:
+            raise ProfileError("arrival is not [gate id, nonce]")
 
 
 def _plate(private: dict[object, object]) -> str | None:
