@@ -18,8 +18,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from central.keys import make_keys
 from checkpoint import topics
 from tests.edge.broker import Broker
-from tests.edge.gate_process import ROOT, wait_for
+from tests.edge.gate_process import ROOT
 from tests.notify_socket import NotifySocket, needs_ptrace
+from tests.waiting import wait_for
 from tools.faults.hang import has_ended, hung, thread_ids
 
 pytestmark = pytest.mark.end_to_end

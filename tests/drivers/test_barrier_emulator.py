@@ -13,13 +13,7 @@ import pytest
 from drivers.barrier import open_board
 from drivers.emulators.relay_board import RelayBoard, WireLog
 from drivers.errors import DeviceGoneError
-
-
-def until(condition, limit_s=5.0):
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, "did not happen in time"
-        time.sleep(0.005)
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -52,7 +46,7 @@ def test_a_scenario_moves_contacts_in_its_time(run, tmp_path):
     )
     board = open_board("modbus_relay", {"port": str(run("--scenario", tmp_path / "scenario"))})
     seen = []
-    until(lambda: seen.append(board.read_inputs()[1]) or (True in seen and not seen[-1]))
+    wait_for(lambda: seen.append(board.read_inputs()[1]) or (True in seen and not seen[-1]))
     board.close()
 
 
@@ -61,7 +55,7 @@ def test_the_control_socket_takes_commands_and_drops_what_is_none(run, tell, tmp
     board = open_board("modbus_relay", {"port": str(place)})
     for text in ["no json", '{"input": -1}', '{"input": 99}', '{"unknown": 1}', '{"input": 2, "active": true}']:
         tell(text)
-    until(lambda: board.read_inputs()[2])
+    wait_for(lambda: board.read_inputs()[2])
     tell('{"plugged": false}')
 
     def gone():
@@ -71,10 +65,10 @@ def test_the_control_socket_takes_commands_and_drops_what_is_none(run, tell, tmp
             return True
         return False
 
-    until(gone)
+    wait_for(gone)
     board.close()
     tell('{"plugged": true}')
-    until(place.exists)
+    wait_for(place.exists)
     again = open_board("modbus_relay", {"port": str(place)})
     assert again.read_inputs()[2]
     again.close()
@@ -85,7 +79,7 @@ def test_the_wire_log_has_a_line_for_each_contact_that_moved(run, tmp_path):
     board = open_board("modbus_relay", {"port": str(run("--wire-log", log))})
     before_ms = time.monotonic_ns() // 1_000_000
     board.pulse(3, 0.1)
-    until(lambda: len(log.read_text().splitlines()) == 2)
+    wait_for(lambda: len(log.read_text().splitlines()) == 2)
     first = json.loads(log.read_text().splitlines()[0])
     assert list(first) == ["mono_ms", "at_ms", "event", "channel", "cause"]
     assert before_ms <= first["mono_ms"] <= time.monotonic_ns() // 1_000_000

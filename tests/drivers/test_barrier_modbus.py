@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from drivers.barrier import open_board
 from drivers.emulators.relay import RelayEmulator
 from drivers.errors import DeviceGoneError, DeviceRefusedError
-
-
-def until(condition, limit_s=3.0):
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, "did not happen in time"
-        time.sleep(0.005)
+from tests.waiting import wait_for
 
 
 def events(log):
@@ -48,7 +41,7 @@ def relay(board, place):
 
 def test_a_pulse_opens_once_is_confirmed_and_ends_by_itself(board, relay, log):
     assert relay.pulse(2, 0.3).confirmed
-    until(lambda: len(events(log)) == 2)
+    wait_for(lambda: len(events(log)) == 2)
     opened, closed = events(log)
     assert (opened["event"], opened["channel"], opened["cause"]) == ("open", 2, "flash 05 0202 0003")
     assert (closed["event"], closed["channel"], closed["cause"]) == ("close", 2, "time")
@@ -58,7 +51,7 @@ def test_a_pulse_opens_once_is_confirmed_and_ends_by_itself(board, relay, log):
 def test_a_pulse_ends_though_the_host_dies(board, relay, log):
     relay.pulse(0, 0.2)
     relay._port.close()
-    until(lambda: events(log)[-1]["event"] == "close")
+    wait_for(lambda: events(log)[-1]["event"] == "close")
 
 
 def test_a_lost_echo_is_settled_by_the_coil_and_never_sent_again(board, relay, log):
@@ -139,7 +132,7 @@ def test_closing_leaves_every_relay_off(board, relay):
     relay.pulse(3, 30.0)
     relay.close()
     relay.close()
-    until(lambda: not any(board.energised()))
+    wait_for(lambda: not any(board.energised()))
 
 
 def test_a_board_without_inputs_still_tells_when_it_is_gone(board, place):

@@ -12,8 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +24,11 @@ from firmware_config.load import write_enrolment
 from firmware_config.schema import Enrolment
 from tests.edge.broker import free_port
 from tests.edge.model_collector import COLLECTOR_KEY, GATE_KEY
+from tests.waiting import wait_for
 from tools.demo.evidence import openings
 from tools.demo.street import PIN, Street
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = 25.0
 UNLIMITED = resource.RLIM_INFINITY
 EVERYTHING = 100_000_000
 
@@ -69,13 +67,6 @@ barrier = {{ board = "relay", channel = 0, pulse_s = 0.5 }}
 [lanes.inputs]
 exit_button = {{ board = "relay", terminal = 2 }}
 """
-
-
-def wait_for(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
-    until_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < until_s, f"waited {limit_s} s in vain for: {what}"
-        time.sleep(0.02)
 
 
 def write_gate(folder: Path, lanes: str, broker_port: int | None = None, data: str = "data") -> int:

@@ -14,6 +14,7 @@ from drivers.errors import DeviceGoneError, DeviceRefusedError
 from edge.board_facts import BoardBack, BoardGone, InputChanged, Released
 from edge.boards import BoardThread
 from edge.wiring import Release, Wiring
+from tests.waiting import wait_for
 
 WIRING = Wiring(
     inverted=frozenset({6}),
@@ -26,13 +27,6 @@ WIRING = Wiring(
 
 def mono_ms():
     return time.monotonic_ns() // 1_000_000
-
-
-def until(condition, limit_s=5.0):
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, "did not happen in time"
-        time.sleep(0.005)
 
 
 class Bench:
@@ -70,7 +64,7 @@ class Bench:
             return next(fact for fact in self.facts if fits(fact))
 
     def ready(self):
-        until(lambda: len(self.of(InputChanged)) >= 8)
+        wait_for(lambda: len(self.of(InputChanged)) >= 8)
         self.facts.clear()
 
     def openings(self):
@@ -97,7 +91,7 @@ def is_released(cause, ok=True):
 
 def test_every_input_is_told_once_at_the_start_with_inverted_contacts_turned(tmp_path):
     with Bench(tmp_path) as bench:
-        until(lambda: len(bench.of(InputChanged)) >= 8)
+        wait_for(lambda: len(bench.of(InputChanged)) >= 8)
         assert isinstance(bench.facts[0], BoardBack)
         assert {(fact.terminal, fact.active) for fact in bench.of(InputChanged)} == {
             (terminal, terminal == 6) for terminal in range(8)
@@ -121,7 +115,7 @@ def test_two_pulses_of_one_relay_keep_their_gap(bench):
     first, second = bench.thread.pulse(0, 0.2), bench.thread.pulse(0, 0.2)
     assert first.result(2).confirmed
     assert second.result(3).confirmed
-    until(lambda: len(bench.wire()) == 4)
+    wait_for(lambda: len(bench.wire()) == 4)
     assert [line["event"] for line in bench.wire()] == ["open", "close", "open", "close"]
     assert bench.wire()[2]["mono_ms"] - bench.wire()[1]["mono_ms"] >= 400
 
@@ -160,12 +154,12 @@ def test_an_exit_button_opens_before_it_is_told_and_once_for_each_press(bench):
     assert (opening["channel"], opening["cause"]) == (1, "flash 05 0201 0003")
     assert 0 <= opening["mono_ms"] - released.opened_mono_ms <= 200
     assert bench.facts.index(released) < bench.facts.index(bench.expect(is_change(4, True)))
-    until(lambda: len(bench.wire()) == 2)
+    wait_for(lambda: len(bench.wire()) == 2)
     bench.board.set_input(4, False)
     bench.expect(is_change(4, False))
     bench.board.set_input(4, True)
-    until(lambda: len(bench.openings()) == 2)
-    until(lambda: len(bench.of(Released)) == 2)
+    wait_for(lambda: len(bench.openings()) == 2)
+    wait_for(lambda: len(bench.of(Released)) == 2)
 
 
 def test_an_exit_button_acts_within_a_quarter_of_a_second(bench):
@@ -177,7 +171,7 @@ def test_an_exit_button_acts_within_a_quarter_of_a_second(bench):
 
 def test_an_exit_button_does_not_wait_for_the_gap_after_a_pulse(bench):
     bench.thread.pulse(1, 0.2).result(2)
-    until(lambda: len(bench.wire()) == 2)
+    wait_for(lambda: len(bench.wire()) == 2)
     bench.board.set_input(4, True)
     bench.expect(is_released("exit_button"))
     assert bench.openings()[1]["mono_ms"] - bench.wire()[1]["mono_ms"] < 400
@@ -186,11 +180,11 @@ def test_an_exit_button_does_not_wait_for_the_gap_after_a_pulse(bench):
 def test_fire_holds_the_way_open_as_one_opening_and_lets_go_afterwards(bench):
     bench.board.set_input(5, True)
     bench.expect(is_released("fire"))
-    until(lambda: mono_ms() - bench.openings()[0]["mono_ms"] > 4000, limit_s=8)
+    wait_for(lambda: mono_ms() - bench.openings()[0]["mono_ms"] > 4000)
     assert [line["event"] for line in bench.wire()] == ["open"]
     assert len(bench.of(Released)) == 1
     bench.board.set_input(5, False)
-    until(lambda: bench.wire()[-1]["event"] == "close", limit_s=4)
+    wait_for(lambda: bench.wire()[-1]["event"] == "close")
     assert len(bench.wire()) == 2
 
 
@@ -198,7 +192,7 @@ def test_a_short_pulse_during_a_fire_does_not_shut_the_way(bench):
     bench.board.set_input(5, True)
     bench.expect(is_released("fire"))
     assert bench.thread.pulse(1, 0.1).result(1).confirmed
-    until(lambda: mono_ms() - bench.openings()[0]["mono_ms"] > 1500)
+    wait_for(lambda: mono_ms() - bench.openings()[0]["mono_ms"] > 1500)
     assert [line["event"] for line in bench.wire()] == ["open"]
 
 
@@ -216,7 +210,7 @@ def test_an_unplugged_board_is_told_once_and_pulses_fail_at_once(bench):
         bench.thread.pulse(0, 0.2).result(0)
     bench.board.replug()
     bench.expect(lambda fact: isinstance(fact, BoardBack), limit_s=2.5)
-    until(lambda: len(bench.of(InputChanged)) == 8)
+    wait_for(lambda: len(bench.of(InputChanged)) == 8)
     assert len(bench.of(BoardGone)) == 1
     assert bench.openings() == []
 
@@ -228,7 +222,7 @@ def test_a_pulse_that_waits_when_the_board_goes_fails_and_never_comes_later(benc
     with pytest.raises(DeviceGoneError):
         waiting.result(2)
     bench.board.replug()
-    until(lambda: len(bench.of(InputChanged)) == 8)
+    wait_for(lambda: len(bench.of(InputChanged)) == 8)
     assert bench.thread.pulse(2, 0.1).result(2)
     assert [line["channel"] for line in bench.openings()] == [0, 2]
 
@@ -267,7 +261,7 @@ def test_stopping_fails_what_waits_and_leaves_the_relays_off(tmp_path):
         bench.thread.stop()
         with pytest.raises(DeviceGoneError, match="stops"):
             waiting.result(1)
-        until(lambda: not any(bench.board.energised()))
+        wait_for(lambda: not any(bench.board.energised()))
 
 
 def test_a_failure_nobody_thought_of_is_told_and_the_thread_lives_on(tmp_path):
@@ -280,7 +274,7 @@ def test_a_failure_nobody_thought_of_is_told_and_the_thread_lives_on(tmp_path):
     facts = []
     thread = BoardThread("main", connect, Wiring(), facts.append, mono_ms)
     thread.start()
-    until(lambda: len(calls) >= 3)
+    wait_for(lambda: len(calls) >= 3)
     thread.stop()
     assert [type(fact) for fact in facts] == [BoardGone]
     assert "unforeseen" in facts[0].why
@@ -297,10 +291,10 @@ def test_a_killed_lcus_child_leaves_the_barrier_open_for_a_moment_only(tmp_path)
     with RelayEmulator(tmp_path / "relay", "lcus") as emulator:
         thread = BoardThread("main", connect, Wiring(), facts.append, mono_ms)
         thread.start()
-        until(lambda: facts == [BoardBack("main")])
+        wait_for(lambda: facts == [BoardBack("main")])
         assert not thread.pulse(0, 60.0).result(2).confirmed
-        until(lambda: emulator.energised()[0])
+        wait_for(lambda: emulator.energised()[0])
         boards[0]._child.kill()
-        until(lambda: not emulator.energised()[0])
-        until(lambda: [type(fact) for fact in facts] == [BoardBack, BoardGone, BoardBack])
+        wait_for(lambda: not emulator.energised()[0])
+        wait_for(lambda: [type(fact) for fact in facts] == [BoardBack, BoardGone, BoardBack])
         thread.stop()

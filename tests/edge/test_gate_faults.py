@@ -18,8 +18,9 @@ from checkpoint import topics
 from checkpoint.records import Cleared, Egress, Fault, Note, OutcomeOf, Override, Verdict
 from firmware_config.load import write_enrolment
 from tests.edge.broker import Broker
-from tests.edge.gate_process import UNLIMITED, GateProcess, enrolment, read_records, wait_for
+from tests.edge.gate_process import UNLIMITED, GateProcess, enrolment, read_records
 from tests.edge.model_collector import COLLECTOR_KEY, GATE_KEY, ModelCollector
+from tests.waiting import wait_for
 from tools.demo.street import EXIT_BUTTON
 
 pytestmark = pytest.mark.end_to_end

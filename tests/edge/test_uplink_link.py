@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,15 +31,9 @@ from tests.edge.broker import Broker, free_port
 from tests.edge.model_collector import COLLECTOR_KEY, GATE_KEY, ModelCollector
 from tests.edge.outbox_samples import IDENTITY, note
 from tests.edge.uplink_rig import KEYS
+from tests.waiting import wait_for
 
 LIMIT_S = 15
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < until, f"waited {LIMIT_S} s in vain for: {what}"
-        time.sleep(0.01)
 
 
 class Gate:

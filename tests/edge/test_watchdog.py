@@ -28,8 +28,9 @@ from edge.rim import ThermometerEar
 from edge.thermometer_thread import ThermometerThread
 from edge.wiring import Wiring
 from tests.edge.broker import Broker
-from tests.edge.gate_process import GateProcess, wait_for
+from tests.edge.gate_process import GateProcess
 from tests.notify_socket import NotifySocket, needs_ptrace
+from tests.waiting import wait_for
 from tools.demo.evidence import openings
 from tools.demo.processes import children
 from tools.demo.street import EXIT_BUTTON
@@ -154,7 +155,8 @@ def test_every_hung_thread_of_a_device_is_replaced_and_its_device_works_again(
     gate.show_code()
     wait_for(lambda: gate.openings() == before + 2, "an opening by the new threads")
     gate.street.lower()
-    time.sleep(1)
+    hung_ids = {threads[name] for name in ("thermometer-out", "board-relay", "vision out")}
+    wait_for(lambda: hung_ids.isdisjoint(thread_ids(process.pid).values()), "the end of the old threads")
     assert (gate.openings(), device_faults(gate)) == (before + 2, [])
     told = [fault for fault in faults(gate) if fault[1] != "uplink"]
     assert sorted(told) == [
@@ -178,11 +180,13 @@ def test_a_hung_network_thread_is_replaced_by_a_new_connection(
     gate.start()
     wait_for(lambda: connections() == 1, "a connection")
     began_s = time.monotonic()
-    with hung(thread_ids(process_of(gate).pid)["mqtt-network"]):
+    process = process_of(gate)
+    old = thread_ids(process.pid)["mqtt-network"]
+    with hung(old):
         wait_for(lambda: connections() == 2, "a new connection", 60)
         print(f"mqtt-network: connected again {time.monotonic() - began_s:.1f} s after the hang")
         wait_for(lambda: ("thread_hung", "uplink") in faults(gate, Cleared), "its record")
-    time.sleep(3)
+    wait_for(lambda: old not in thread_ids(process.pid).values(), "the end of the old thread")
     assert connections() == 2, "the old thread leaves the new connection alone"
 
 

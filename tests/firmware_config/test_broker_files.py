@@ -14,17 +14,12 @@ from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_config.broker_files import acl_text, conf_text, password_line
+from tests.edge.broker import free_port
 
 USERS = ("gate-a", "gate-b", "collector", "subscriber")
 SUCCESS = 0x00
 NO_SUBSCRIBER = 0x10
 NOT_AUTHORISED = 0x87
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until_listening(port, process):
