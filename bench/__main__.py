@@ -17,7 +17,19 @@ import click
 from bench.words import only_errors
 
 # In this order: what needs a calm machine most comes first. Each module has `run()`.
-BENCHES: Final = ("vision", "verdict", "outage", "outbox", "ingest", "drain", "reconnect", "wear", "footprint")
+BENCHES: Final = (
+    "vision",
+    "verdict",
+    "verify",
+    "status",
+    "outage",
+    "outbox",
+    "ingest",
+    "drain",
+    "reconnect",
+    "wear",
+    "footprint",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,9 @@ TARGETS: Final = (
     Target(("vision", "moving", "median_ms"), 4),
     Target(("vision", "moving_noise", "median_ms"), 4),
     Target(("verdict", "p99_ms"), 60),
+    Target(("status", "load_p99_ms"), 100),
+    Target(("status", "peak_bytes"), 3_000_000),
+    Target(("verify", "worst_p99_ms"), 20),
     Target(("outage", "p99_ratio", "broker_down_over_online", "of_blocks"), 1.2),
     Target(("outage", "p99_ratio", "full_over_online", "of_blocks"), 1.2),
     Target(("outage", "p99_ratio", "full_over_empty_both_down", "of_blocks"), 1.2),

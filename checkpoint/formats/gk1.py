@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Final
+from typing import Final, NamedTuple
 
 from base45 import b45decode, b45encode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -43,25 +43,46 @@ def issue(claims: Claims, key: Ed25519PrivateKey) -> str:
     return text
 
 
-def read(
-    payload: bytes,
-    trust: TrustList,
-    now_s: int,
-    *,
-    leeway_before_s: int = 60,
-    leeway_after_s: int = 0,
-    here: Sequence[str] = (),
-) -> Presented:
-    """What this text is at `now_s`; each step has one reason, and the first that fails decides.
+class Terms(NamedTuple):
+    """By what a pass is judged: whose keys count, when, and where.
 
-    Leeways in seconds: how early before "not before" and how late after "expires" the pass still counts. `here`: ids of
-    the place where it is shown, narrowest first; see TrustEntry.may_sign. Prefix and length have been looked at.
+    Leeways in seconds: how early before "not before" and how late after "expires" a pass still counts. `here`: ids of
+    the place where it is shown, narrowest first; see TrustEntry.may_sign.
+    """
+
+    trust: TrustList
+    now_s: int
+    leeway_before_s: int = 60
+    leeway_after_s: int = 0
+    here: Sequence[str] = ()
+
+
+def read(payload: bytes, terms: Terms) -> Presented:
+    """What this text is; each step has one reason, and the first that fails decides.
+
+    Prefix and length have been looked at.
     """
     try:
-        message = cose.parse(b45decode(payload[len(PREFIX) :]))
+        signed = b45decode(payload[len(PREFIX) :])
     except ValueError as error:
         return Presented(FORMAT, None, "pass_malformed", str(error))
-    candidates = trust.candidates(message.kid)
+    presented = read_signed(signed, terms)
+    held = presented.pass_
+    # Never printed, so what was shown without the phone's proof or a fresh minting is a picture of it.
+    if held and held.device_key and not held.rotates and (presented.valid or presented.by_clock):
+        return Presented(
+            FORMAT, held, "device_proof_missing", "the pass names a phone's key and came without its proof"
+        )
+    return presented
+
+
+def read_signed(signed: bytes, terms: Terms) -> Presented:
+    """What the signed message in a pass is, whatever text it came in. Refusals by the clock come after all others."""
+    try:
+        message = cose.parse(signed)
+    except ValueError as error:
+        return Presented(FORMAT, None, "pass_malformed", str(error))
+    candidates = terms.trust.candidates(message.kid)
     if not candidates:
         return Presented(FORMAT, None, "key_unknown", f"key id {message.kid.hex()} is not in the trust list")
     entries = [entry for key, entry in candidates if cose.signature_holds(message, key, _PURPOSE)]
@@ -71,28 +92,29 @@ def read(
         held = _pass(claims_from(message.payload), message.kid)
     except ProfileError as error:
         return Presented(FORMAT, None, "pass_profile", str(error))
-    return _issuer_refuses(held, entries, now_s, here) or _by_time(held, now_s, leeway_before_s, leeway_after_s)
+    return _issuer_refuses(held, entries, terms) or _by_time(held, terms)
 
 
 def _pass(claims: Claims, kid: bytes) -> Pass:
     return Pass(format=FORMAT, key_id=kid, **{field.name: getattr(claims, field.name) for field in fields(Claims)})
 
 
-def _issuer_refuses(held: Pass, entries: list[TrustEntry], now_s: int, here: Sequence[str]) -> Presented | None:
-    rightful = [entry for entry in entries if entry.may_sign(held, here)]
+def _issuer_refuses(held: Pass, entries: list[TrustEntry], terms: Terms) -> Presented | None:
+    rightful = [entry for entry in entries if entry.may_sign(held, terms.here)]
     if not rightful:
         detail = f"{entries[0].issuer!r} may not give passes of class {held.pass_class} for {', '.join(held.scope)}"
         return Presented(FORMAT, held, "issuer_not_allowed", detail)
-    if not any(entry.current(now_s * 1000) for entry in rightful):
+    if not any(entry.current(terms.now_s * 1000) for entry in rightful):
         detail = f"the key of {rightful[0].issuer!r} is not in use at this time"
         return Presented(FORMAT, held, "issuer_not_allowed", detail, by_clock=True)
     return None
 
 
-def _by_time(held: Pass, now_s: int, leeway_before_s: int, leeway_after_s: int) -> Presented:
-    if now_s < held.not_before_s - leeway_before_s:
+def _by_time(held: Pass, terms: Terms) -> Presented:
+    now_s = terms.now_s
+    if now_s < held.not_before_s - terms.leeway_before_s:
         return Presented(FORMAT, held, "pass_not_yet", f"valid from {held.not_before_s}, now {now_s}", by_clock=True)
     # RFC 8392 section 3.1.4 with RFC 7519 section 4.1.4: not accepted on or after "expires".
-    if now_s >= held.expires_s + leeway_after_s:
+    if now_s >= held.expires_s + terms.leeway_after_s:
         return Presented(FORMAT, held, "pass_expired", f"valid until {held.expires_s}, now {now_s}", by_clock=True)
     return Presented(FORMAT, held, "pass_valid", variant="rotating" if held.rotates else "static")

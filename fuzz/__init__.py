@@ -1,0 +1,1 @@
+"""Coverage-guided bytes into everything that strangers or the network can reach."""
