@@ -80,8 +80,8 @@ class _BeatingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def listen(host: str, port: int, file: str) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ScreenError, which calls the file to change `file`."""
+def listen(host: str, port: int, file: str, table: str = "screen") -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ScreenError, which names the table of the file to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -90,16 +90,16 @@ def listen(host: str, port: int, file: str) -> socket.socket:
         listener.listen(64)
     except OSError as why:
         listener.close()
-        raise ScreenError(_explain(host, port, file, why)) from why
+        raise ScreenError(_explain(host, port, file, table, why)) from why
     return listener
 
 
-def _explain(host: str, port: int, file: str, why: OSError) -> str:
+def _explain(host: str, port: int, file: str, table: str, why: OSError) -> str:
     if why.errno == errno.EADDRINUSE:
         return (
-            f"screen.port = {port} is in use on {host}: stop the program that listens there, "
-            f"or set another screen.port in the {file} (0 takes a free one)"
+            f"{table}.port = {port} is in use on {host}: stop the program that listens there, "
+            f"or set another {table}.port in the {file} (0 takes a free one)"
         )
     if why.errno == errno.EACCES:
-        return f"screen.port = {port} needs privileges on {host}: set a screen.port above 1023 in the {file}"
-    return f'screen.host = "{host}" can not be listened on ({why}): set an address of this machine in the {file}'
+        return f"{table}.port = {port} needs privileges on {host}: set a {table}.port above 1023 in the {file}"
+    return f'{table}.host = "{host}" can not be listened on ({why}): set an address of this machine in the {file}'

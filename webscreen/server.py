@@ -20,8 +20,9 @@ from webscreen.shield import Shield
 class Site:
     """Where a page is served and what it is made of.
 
-    `port` 0 takes a free one. `file`: what messages call the file that holds `screen.host` and `screen.port`.
-    `page`: the asset at `/`. `thread`: the name of the server's thread.
+    `port` 0 takes a free one. `file`, `table`: what messages call the file and its table that hold `host` and `port`.
+    `page`: the asset at `/`. `thread`: the name of the server's thread. `name`: the host name under which people
+    open the page, if it is another than `host`.
     """
 
     host: str
@@ -31,6 +32,8 @@ class Site:
     page: str
     thread: str
     most_connections: int
+    table: str = "screen"
+    name: str = ""
 
 
 class PageServer:
@@ -39,11 +42,11 @@ class PageServer:
     def __init__(self, site: Site, routes: Sequence[Route], closing: Callable[[], None]) -> None:
         self._site = site
         app = Starlette(routes=[Route("/", self._page), Route("/static/{name}", self._static), *routes])
-        self._web = WebThread(Shield(app, site.host), site.thread, closing, site.most_connections)
+        self._web = WebThread(Shield(app, site.name or site.host), site.thread, closing, site.most_connections)
 
     def start(self) -> int:
         """Listens and serves; gives the port. Raises ScreenError when the address can't be had."""
-        listener = listen(self._site.host, self._site.port, self._site.file)
+        listener = listen(self._site.host, self._site.port, self._site.file, self._site.table)
         port = int(listener.getsockname()[1])
         self._web.start(listener)
         return port

@@ -1,0 +1,1 @@
+"""Passes on paper: cards on a sheet, single cards, and large print."""
