@@ -55,9 +55,9 @@ def drop_user(folder: Path, user: str) -> None:
     _replace(folder / PASSWORDS, "".join(f"{other}\n" for other in _others(folder, user)))
 
 
-def write_acl(folder: Path, gates: Iterable[str], collector_user: str, subscriber_user: str) -> None:
-    """The topics of everybody: a gate's broker user is its own id."""
-    _replace(folder / ACL, acl_text([(gate, gate) for gate in gates], collector_user, subscriber_user))
+def write_acl(folder: Path, gates: Iterable[tuple[str, str]], collector_user: str, subscriber_user: str) -> None:
+    """The topics of everybody. `gates`: (gate id, site id); a gate's broker user is its own id."""
+    _replace(folder / ACL, acl_text([(gate, gate, site) for gate, site in gates], collector_user, subscriber_user))
 
 
 def _others(folder: Path, user: str) -> list[str]:

@@ -53,12 +53,25 @@ class ScreenTable(_Table, frozen=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8090
 
 
+class ResidentTable(_Table, frozen=True):
+    """The resident's page, which is off unless `enabled`. `url`: under which people open it; links to passes begin
+    with it. `behind_proxy`: only our own proxy reaches the port, so its X-Forwarded-For is believed."""
+
+    enabled: bool = False
+    host: Text = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8091
+    url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[A-Za-z0-9.\-]+(:\d+)?)?$")] = ""
+    behind_proxy: bool = False
+    registration: bool = True
+
+
 class ConfigFile(_Table, frozen=True):
     """The whole file. `zones`: site id -> IANA zone, for sites whose zone is not the common one."""
 
     collector: CollectorTable
     broker: BrokerTable = BrokerTable()
     screen: ScreenTable = ScreenTable()
+    resident: ResidentTable = ResidentTable()
     zones: dict[str, str] = {}
 
 

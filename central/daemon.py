@@ -19,14 +19,17 @@ from typing import Final
 
 import structlog
 
-from central import documents, keys
+from central import documents, keys, revocation
 from central.config import Config
 from central.ingest import Ingest
 from central.lock import locked
 from central.mqtt import Link
+from central.people.step_secrets import publish_rosters
 from central.publisher import ESCALATION_PREFIX, SUMMARY_PREFIX, Publisher
 from central.registry import Registry, take_registry
+from central.resident.start import start_residents
 from central.screen.server import OperatorsServer
+from central.site_gates import publish_gates
 from central.store.sqlite import SqliteStore
 from central.store_health import StoreHealth, StoreTrouble, store_message, store_topics
 from central.views import Board
@@ -214,6 +217,9 @@ class Collector:
             if time.monotonic() >= next_purge_s:
                 next_purge_s = time.monotonic() + _PURGE_EVERY_S
                 self._purge()
+                # A store that was put back first hears from the broker what it has forgotten.
+                if not self._link.fresh.is_set():
+                    self._renew_lists()
             if not done:
                 self._stopping.wait(_IDLE_S)
 
@@ -256,6 +262,24 @@ class Collector:
         ]
         if all(confirmed() for confirmed in told):
             self._told, self._tell_anew = trouble, False
+
+    def _renew_lists(self) -> None:
+        """Status lists say when they were made, and end: they are signed anew also when nobody changes anything. So are
+        the lists of each site's gates; and each week has its own secrets of time steps."""
+        try:
+            renewed = revocation.renew_status(self._config, self._publish_store, now_ms())
+            with self._publish_store.transaction():
+                renewed += publish_gates(self._config, self._publish_store, now_ms())
+            renewed += publish_rosters(self._config, self._publish_store, now_ms())
+        except sqlite3.Error as error:
+            self._store_failed("renew", error)
+        except ValueError as error:
+            # A key that can't be read, or a list that grew too long: gates go on with what they have.
+            _log.error("lists_not_renewed", error=str(error))
+        else:
+            self._health.worked("renew")
+            if renewed:
+                _log.info("lists_renewed", scopes=renewed)
 
     def _purge(self) -> None:
         before_ms = now_ms() - self._config.content.collector.retention_days * _DAY_MS
@@ -303,13 +327,14 @@ def run_collector(config: Config) -> None:
         server = OperatorsServer(screen.host, screen.port, board)
         port = server.start()
         stack.callback(server.stop)
+        residents = start_residents(config, registry, now_ms, stack)
         collector = Collector(config, store, registry, health)
         stack.callback(collector.stop)
         collector.start()
         gc.freeze()
         gc.set_threshold(_GC_AFTER)
         _log.info("started", database=str(config.database), tree=registry.tree.version, screen=f"{screen.host}:{port}")
-        supervisor = Supervisor(lambda: [Ward(server.heart), *collector.wards()], notifier, lambda _: None)
+        supervisor = Supervisor(lambda: [Ward(server.heart), *residents, *collector.wards()], notifier, lambda _: None)
         stack.callback(supervisor.stop)
         while not stop.wait(supervisor.turn_s):
             supervisor.turn()

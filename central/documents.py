@@ -10,7 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central import keys
 from central.backup import RESTORED
+from central.carried import save_adopted
 from central.config import Config
+from central.foreign_trust import trust_content
+from central.keys import REGISTER
 from central.store.sqlite import SqliteStore
 from checkpoint import cose, topics
 from checkpoint.documents import (
@@ -20,17 +23,18 @@ from checkpoint.documents import (
     KeyList,
     KeyRow,
     encode_keys,
+    open_document,
     pack_document,
     read_document,
 )
 from checkpoint.policy import parse_policy
-from checkpoint.trust import encode_trust, trust_from_json
+from checkpoint.site_wire import gates_from_content
 
 # Only the root itself may say which keys count.
 _ROOT_KINDS: Final[frozenset[DocumentKind]] = frozenset({"keys", "trust"})
 # What the collector's own key may sign, by the key list that `keys` publishes.
 _COLLECTOR_KINDS: Final[tuple[DocumentKind, ...]] = (
-    "status", "policy", "watch", "regions", "roster", "notice", "manifest",
+    "status", "policy", "watch", "regions", "roster", "notice", "manifest", "gates",
 )  # fmt: skip
 
 
@@ -48,19 +52,45 @@ def publish_document(
 
     Raises DocumentError, TrustError, PolicyError, KeyFileError or OSError, and nothing is published.
     """
-    content = _content(config, kind, file, not_before_ms, not_after_ms)
+    content = content_of(config, kind, file, not_before_ms, not_after_ms)
     with store.transaction():
-        version = _next_version(store, kind, scope)
-        document = Document(1, kind, scope, version, not_before_ms, not_after_ms, 100, content)
-        data = pack_document(_key(config, kind), document)
-        # What no gate would take is not published.
-        read_document(data, _key_list(config, not_before_ms, not_after_ms), -(-max(now_ms, not_before_ms) // 1000))
-        store.save_document(scope, kind, version, data, now_ms)
-        store.touch([topics.document(scope, kind)])
+        return save_content(config, store, kind, scope, content, not_before_ms, not_after_ms, now_ms)
+
+
+def save_content(
+    config: Config,
+    store: SqliteStore,
+    kind: DocumentKind,
+    scope: str,
+    content: bytes,
+    not_before_ms: int,
+    not_after_ms: int,
+    now_ms: int,
+) -> int:
+    """Sign this content as the next version, in a transaction of the caller; returns its version.
+
+    Raises DocumentError or KeyFileError.
+    """
+    version = next_version(store, kind, scope)
+    document = Document(1, kind, scope, version, not_before_ms, not_after_ms, 100, content)
+    save_signed(config, store, pack_document(_key(config, kind), document), now_ms)
     return version
 
 
-def _next_version(store: SqliteStore, kind: str, scope: str) -> int:
+def save_signed(config: Config, store: SqliteStore, data: bytes, now_ms: int) -> Document:
+    """Keep a signed document for the running collector to publish, in a transaction of the caller.
+
+    Raises DocumentError: what no gate would take is not published.
+    """
+    document = open_document(data)
+    keys_then = _key_list(config, document.not_before, document.not_after)
+    read_document(data, keys_then, -(-max(now_ms, document.not_before) // 1000))
+    store.save_document(document.scope, document.kind, document.version, data, now_ms)
+    store.touch([topics.document(document.scope, document.kind)])
+    return document
+
+
+def next_version(store: SqliteStore, kind: str, scope: str) -> int:
     """One more than the last; in a store that was put back more than any that it may have forgotten.
 
     Gates refuse a number that they have seen with other content. Nobody publishes once a second, so the second of the
@@ -86,21 +116,29 @@ def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes],
         if topic == topics.document(document.scope, document.kind) and document.version > known.get(topic, 0):
             with store.transaction():
                 store.save_document(document.scope, document.kind, document.version, data, now_ms)
+                if document.kind == "status":
+                    # The next list is made from the store, which must know what this one knew.
+                    save_adopted(store, document)
             taken.append(topic)
     return taken
 
 
-def _content(config: Config, kind: DocumentKind, file: Path | None, not_before_ms: int, not_after_ms: int) -> bytes:
+def content_of(config: Config, kind: DocumentKind, file: Path | None, not_before_ms: int, not_after_ms: int) -> bytes:
+    """What a document of this kind says. Raises TrustError, PolicyError, KeyFileError, ValueError or OSError."""
     if kind == "keys":
         return encode_keys(_rows(config, not_before_ms, not_after_ms))
+    if kind == "trust" and file is None:
+        file = config.keys_dir / REGISTER
     if file is None:
         raise ValueError(f"a document of kind {kind!r} needs a file with its content")
-    data = file.read_bytes()
     if kind == "trust":
-        return encode_trust(trust_from_json(data).entries)
+        return trust_content(file)
+    data = file.read_bytes()
     if kind == "policy":
         # The exact bytes are signed; a policy that can't be read is refused here and not at the gates.
         parse_policy(data)
+    if kind == "gates":
+        gates_from_content(data)
     return data
 
 
@@ -110,9 +148,15 @@ def _rows(config: Config, not_before_ms: int, not_after_ms: int) -> tuple[KeyRow
 
 
 def _key(config: Config, kind: DocumentKind) -> Ed25519PrivateKey:
-    return keys.load_key(config.keys_dir, "root" if kind in _ROOT_KINDS else "collector")
+    if kind not in _ROOT_KINDS:
+        return keys.load_key(config.keys_dir, "collector")
+    if not (config.keys_dir / "root.key").exists():
+        raise keys.KeyFileError(
+            f"{config.keys_dir / 'root.key'} is not here: `document draft`, `document sign` where it is kept, and"
+            " `document take`"
+        )
+    return keys.load_key(config.keys_dir, "root")
 
 
 def _key_list(config: Config, not_before_ms: int, not_after_ms: int) -> KeyList:
-    root = cose.public_bytes(keys.load_key(config.keys_dir, "root"))
-    return KeyList(root, _rows(config, not_before_ms, not_after_ms))
+    return KeyList(keys.root_public(config.keys_dir), _rows(config, not_before_ms, not_after_ms))

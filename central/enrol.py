@@ -9,6 +9,7 @@ import msgspec
 from central import broker, keys
 from central.config import Config
 from central.registry import Registry
+from central.site_gates import publish_gates
 from central.store.sqlite import SqliteStore
 from checkpoint import cose, topics
 from firmware_config.schema import Enrolment
@@ -35,6 +36,7 @@ def enrol(
         broker.set_password(config.broker_dir, gate, password)
     with store.transaction():
         store.enrol(gate, public_key, grid, site, now_ms)
+        publish_gates(config, store, now_ms)
     write_acl(config, store)
     return Enrolment(
         version=1,
@@ -44,7 +46,7 @@ def enrol(
         grid_path=registry.path_of(grid),
         tree_version=registry.tree.version,
         collector_keys=(cose.public_bytes(keys.load_key(config.keys_dir, "collector")).hex(),),
-        root_key=cose.public_bytes(keys.load_key(config.keys_dir, "root")).hex(),
+        root_key=keys.root_public(config.keys_dir).hex(),
         broker_user=gate,
         broker_password=password,
     )
@@ -55,6 +57,7 @@ def revoke(config: Config, store: SqliteStore, gate: str, now_ms: int) -> None:
     with store.transaction():
         if not store.revoke(gate, now_ms):
             raise EnrolError(f"gate {gate!r} is not enrolled, or revoked already")
+        publish_gates(config, store, now_ms)
     if config.broker_dir is not None:
         broker.drop_user(config.broker_dir, gate)
     write_acl(config, store)
@@ -64,7 +67,7 @@ def write_acl(config: Config, store: SqliteStore) -> None:
     """Bring the broker's ACL in line with the store."""
     if config.broker_dir is None:
         return
-    names = [row.gate for row in store.gates() if row.revoked_ms is None]
+    names = [(row.gate, row.site) for row in store.gates() if row.revoked_ms is None]
     table = config.content.broker
     broker.write_acl(config.broker_dir, names, table.user, table.subscriber_user)
 

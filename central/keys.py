@@ -15,6 +15,10 @@ from checkpoint import cose
 KeyName = Literal["collector", "root", "issuer"]
 KEY_NAMES: Final[tuple[KeyName, ...]] = ("collector", "root", "issuer")
 
+# Public keys and rights of the issuers, written by `issuer` commands.
+REGISTER: Final = "issuers.json"
+_ROOT_PUBLIC: Final = "root.pub"
+_PUBLIC_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -31,12 +35,28 @@ def make_keys(folder: Path) -> dict[KeyName, bytes]:
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    return {name: _make(folder, name) for name in KEY_NAMES}
+    made = {name: _make(folder, name) for name in KEY_NAMES}
+    write_secret(folder / _ROOT_PUBLIC, made["root"].hex() + "\n")
+    return made
 
 
 def load_key(folder: Path, name: KeyName) -> Ed25519PrivateKey:
     """Raises KeyFileError."""
     return load_key_file(_file(folder, name))
+
+
+def root_public(folder: Path) -> bytes:
+    """The root's public key: from `root.pub`, so that the private one can be kept elsewhere. Raises KeyFileError."""
+    file = folder / _ROOT_PUBLIC
+    if not file.exists():
+        return cose.public_bytes(load_key(folder, "root"))
+    try:
+        public = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise KeyFileError(f"{file}: is not the hex of a public key ({error})") from None
+    if len(public) != _PUBLIC_BYTES:
+        raise KeyFileError(f"{file}: holds {len(public)} bytes; a public key has {_PUBLIC_BYTES}")
+    return public
 
 
 def load_key_file(file: Path) -> Ed25519PrivateKey:

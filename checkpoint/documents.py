@@ -10,13 +10,15 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from checkpoint import cose, wire
+from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
+from checkpoint.foreign.trust_rows import foreign_from_content
 from checkpoint.records import BAD_BYTES
 from checkpoint.topics import is_slug
 from checkpoint.trust import EARLIEST_END_MS, TrustList, covers, trust_from_content, trust_from_json
 
 DOCUMENT_PURPOSE: Final = "guankou document 1"
 VERSION: Final = 1
-DocumentKind = Literal["keys", "trust", "status", "policy", "watch", "regions", "roster", "notice", "manifest"]
+DocumentKind = Literal["keys", "trust", "status", "policy", "watch", "regions", "roster", "notice", "manifest", "gates"]
 # Only the root itself may say which keys count.
 _BY_ROOT: Final[frozenset[DocumentKind]] = frozenset({"keys", "trust"})
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -88,9 +90,7 @@ def encode_keys(rows: Iterable[KeyRow]) -> bytes:
 
 def pack_document(key: Ed25519PrivateKey, document: Document) -> bytes:
     """Signed and compressed, as it travels. Raises DocumentError instead of signing what no gate would take."""
-    payload = msgspec.msgpack.encode(document)
-    _checked(payload)
-    signed = cose.sign(key, payload, DOCUMENT_PURPOSE)
+    signed = cose.sign(key, encode_document(document), DOCUMENT_PURPOSE)
     if len(signed) > wire.MAX_MESSAGE_BYTES:
         raise DocumentError(
             f"{_name(document)} has {len(signed)} bytes; at most {wire.MAX_MESSAGE_BYTES}: split its scope"
@@ -112,6 +112,26 @@ def read_document(data: bytes, keys: KeyList, now_s: int, here: Sequence[str] = 
     else:
         _check_row(message, document, keys.rows, now_s * 1000, here)
     return document
+
+
+def encode_document(document: Document) -> bytes:
+    """The bytes that are signed. Raises DocumentError for what no gate would take."""
+    payload = msgspec.msgpack.encode(document)
+    _checked(payload)
+    return payload
+
+
+def decode_document(payload: bytes) -> Document:
+    """The document in bytes that nobody has signed yet. Raises DocumentError."""
+    return _checked(payload)
+
+
+def open_document(data: bytes) -> Document:
+    """A document whose form holds, by whomever it is signed: for those that this program has signed or judged itself.
+
+    Raises DocumentError.
+    """
+    return _checked(_parse(_expand(data)).payload)
 
 
 def accept(new: Document, in_force: Document | None, minimum: int = 1) -> bool:
@@ -151,6 +171,7 @@ class TrustFile:
 
     trust: TrustList
     signed: bool
+    foreign: ForeignKeys = NO_KEYS
 
 
 def read_trust_file(data: bytes, root: bytes | None = None) -> TrustFile:
@@ -170,7 +191,8 @@ def read_trust_file(data: bytes, root: bytes | None = None) -> TrustFile:
         raise DocumentError(f"{_name(document)} is no trust list: give the document of kind 'trust'")
     if root is not None:
         _check_root(message, document, root)
-    return TrustFile(trust_from_content(document.content), signed=root is not None)
+    content = document.content
+    return TrustFile(trust_from_content(content), root is not None, foreign_from_content(content))
 
 
 def _expand(data: bytes) -> bytes:

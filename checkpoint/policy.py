@@ -15,10 +15,13 @@ from checkpoint.policy_schema import (
     Attendance,
     CheckName,
     FailTable,
+    LiveVariant,
     Mode,
+    PassSettings,
     Policy,
     Rule,
     TemperatureSettings,
+    Worth,
     ZoneLevel,
 )
 from checkpoint.records import Direction, LaneKind
@@ -32,6 +35,8 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "class": get_args(PassClass), "attendance": get_args(Attendance), "direction": get_args(Direction),
     "lane_kind": get_args(LaneKind), "party": ("each", "holder"),
     "residents": ("allow", "escalate", "deny"), "others": ("escalate", "deny"),
+    "phone": get_args(LiveVariant), "static": get_args(PassClass), "static_needs_document": get_args(PassClass),
+    "foreign": get_args(Worth), "mode": get_args(Mode),
 }  # fmt: skip
 _REMEDY: Final = "correct the policy file; docs/policy.md lists every key with its bounds"
 
@@ -58,6 +63,7 @@ def parse_policy(text: bytes) -> Policy:
     _check_rules(policy.rules)
     _check_temperature(policy.temperature)
     _check_fail_table(policy.fail)
+    _check_passes(policy.passes)
     return policy
 
 
@@ -161,3 +167,8 @@ def _check_fail_table(table: FailTable) -> None:
                 f"fail.{condition}.none.for_s", "(missing)", "what opens with nobody there must be limited in time",
                 "add for_s in seconds",
             )  # fmt: skip
+
+
+def _check_passes(settings: PassSettings) -> None:
+    if stray := sorted(set(settings.foreign) - set(settings.formats)):
+        _refuse("pass.foreign", stray, "is not among pass.formats", "add it to formats or take it out of foreign")

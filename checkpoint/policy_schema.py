@@ -19,6 +19,10 @@ Attendance = Literal["guard", "remote", "none"]
 CheckName = Literal["pass", "temperature", "mask", "travel", "document", "vehicle", "quota", "watch"]
 Mode = Literal["enforce", "warn", "record", "off"]
 Site = Literal["forehead", "wrist", "neck"]
+# How a phone shows a pass so that a picture of it is soon worth nothing; see passes.Variant.
+LiveVariant = Literal["rotating", "step", "device"]
+# What a genuine pass of another system is worth: nothing, a person's decision, or the identity of a visitor.
+Worth = Literal["deny", "escalate", "visitor"]
 Condition = Literal[
     "lists_stale", "policy_stale", "clock_untrusted",
     "thermometer_down", "not_obtained", "temperature_low", "camera_down",
@@ -197,10 +201,17 @@ _HOME = FailColumn(residents="allow", for_s=14_400.0)
 _DAYS = FailColumn(residents="allow", for_s=14 * 86_400.0)
 
 
+class ListsRow(FailRow, frozen=True):
+    """Age of trust and status lists. Over `warn_after_s` a verdict says so; over `after_s` the columns decide."""
+
+    after_s: Annotated[float, msgspec.Meta(gt=0, le=365 * 86_400)] = 72 * 3600.0
+    warn_after_s: Annotated[float, msgspec.Meta(gt=0, le=365 * 86_400)] = 24 * 3600.0
+
+
 class FailTable(_Table, frozen=True):
     """What the gate does when something is missing: it says so, calls, and locks nobody out of home."""
 
-    lists_stale: FailRow = FailRow(guard=_DAYS, remote=_DAYS, none=_DAYS)
+    lists_stale: ListsRow = ListsRow(guard=_DAYS, remote=_DAYS, none=_DAYS)
     policy_stale: FailRow = FailRow(guard=_DAYS, remote=_DAYS, none=_DAYS)
     clock_untrusted: FailRow = FailRow(none=_HOME)
     thermometer_down: FailRow = FailRow(none=_HOME)
@@ -214,11 +225,39 @@ class FailTable(_Table, frozen=True):
 
 
 class PassSettings(_Table, frozen=True):
-    """Which formats this policy lets in, and how far clocks of issuer and gate may disagree."""
+    """Which formats and variants this policy lets in, what each asks for, and how far clocks may disagree.
+
+    `phone`: live variants that open. `static`: classes whose code may also be shown printed or as a picture; None: all.
+    `static_needs_document`: of these classes, a printed code alone does not open. `static_repeat_per_h`: a printed code
+    that has gone through so often within an hour is looked at. `foreign`: what a genuine pass of another system, by the
+    name of its format, is worth; without an entry a person decides.
+    """
 
     formats: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=16)] = ("GK1",)
     not_before_leeway_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 300
     expires_leeway_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 0
+    phone: Annotated[tuple[LiveVariant, ...], msgspec.Meta(max_length=3)] = ("rotating", "step", "device")
+    static: Annotated[tuple[PassClass, ...], msgspec.Meta(max_length=6)] | None = None
+    static_needs_document: Annotated[tuple[PassClass, ...], msgspec.Meta(max_length=6)] = ()
+    static_repeat_per_h: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    foreign: Annotated[dict[Text, Worth], msgspec.Meta(max_length=16)] = {}
+
+
+class PassbackSettings(_Table, frozen=True):
+    """One pass in two hands. `window_s`: it went in and was not seen to leave for less than this. `walk_s`: it was at
+    another gate of the site less than this ago."""
+
+    mode: Mode = "off"
+    window_s: Annotated[float, msgspec.Meta(gt=0, le=35 * 86_400)] = 12 * 3600.0
+    walk_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0
+
+
+class QuotaSettings(_Table, frozen=True):
+    """`people` of one household may go out in `every_days` days of the calendar, each back within `back_within_h`."""
+
+    every_days: Annotated[int, msgspec.Meta(ge=1, le=35)]
+    back_within_h: Annotated[float, msgspec.Meta(gt=0, le=24 * 35)] = 24.0
+    people: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
 
 
 class Policy(_Table, frozen=True, rename={"rules": "rule", "passes": "pass"}):
@@ -239,6 +278,9 @@ class Policy(_Table, frozen=True, rename={"rules": "rule", "passes": "pass"}):
     timeouts: Timeouts = Timeouts()
     fail: FailTable = FailTable()
     passes: PassSettings = PassSettings()
+    passback: PassbackSettings = PassbackSettings()
+    # None: a rule that asks for `quota` can't be answered, and its mode decides.
+    quota: QuotaSettings | None = None
 
     def in_force_at(self, now_s: float) -> bool:
         """From `valid_from` on, and before `valid_until`."""

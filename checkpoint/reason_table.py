@@ -47,6 +47,9 @@ def _rows(
 
 _OWN_PASS = ("请出示本人有效通行码", "Show your own valid pass")
 _NEW_PASS = ("请重新申领通行码", "Ask for a new pass")
+_LIVE_CODE = ("请刷新后重新出示", "Refresh it and show it again")
+_IDENTITY = ("请核对身份证件", "Check the identity document")
+_ASK_CITY = ("请人工核实或拨打热线", "Check by hand or call the hotline")
 _HOLD = ("请稍候，工作人员协助", "Please wait, staff will help")
 _REPAIR = ("请联系维护人员", "Call the technician")
 _BY_HAND = ("请人工测温并登记", "Measure by hand and record it")
@@ -69,6 +72,18 @@ _PASS: Final = (
         ("pass_expired", "通行码已过期", "The pass has expired", "请更新通行码", "Renew the pass"),
         ("out_of_scope", "通行码不适用于此处", "The pass is for another place", *_OWN_PASS),
         ("pass_revoked", "通行码已停用", "The pass is no longer in use", "请联系发码单位", "Ask the issuer"),
+        ("pass_used", "一次性通行码已用过", "This pass was for one entry and has been used", *_NEW_PASS),
+        ("step_stale", "动态码已过时", "The code on the phone is an old one", *_LIVE_CODE),
+        ("device_proof_missing", "请用手机出示动态码", "Show this pass live on its phone", *_LIVE_CODE),
+        ("device_key_missing", "通行码未登记手机密钥", "The pass names no key of a phone", *_NEW_PASS),
+        ("pass_incomplete", "凭证分为多个码，尚不完整", "One part of a certificate in several codes",
+         "请出示其余的码", "Show its other codes as well"),
+        ("unsigned", "凭证没有有效签名", "The certificate is not signed", *_OWN_PASS),
+        ("arrival_stale", "场所码已过时", "The code of this place was scanned too long ago",
+         "请重新扫描屏上场所码", "Scan the code on the screen again"),
+        ("arrival_elsewhere", "所扫场所码不是本关口的", "The code that was scanned is of another gate",
+         "请扫描本屏场所码", "Scan the code on this screen"),
+        ("city_code_expired", "健康码二维码已失效", "The code of the city is out of date", *_LIVE_CODE),
     ),
     *_rows(
         "pass", "deny", "police",
@@ -78,6 +93,25 @@ _PASS: Final = (
         "pass", "escalate", "guard",
         ("pass_missing", "未出示通行码", "No pass was shown", "请核对身份", "Check who it is"),
         ("status_ask", "通行码需要核实", "The pass needs a question", "请电话核实", "Check by phone"),
+        ("pass_suspended", "通行码暂停使用", "The pass is suspended", "请联系社区核实", "Ask the community office"),
+        ("step_unknown", "本机无法核验动态码", "This gate can't check the live part of the code",
+         "请改用其他方式出示", "Show the pass another way"),
+        ("foreign_valid", "外部凭证有效，不作通行依据", "A genuine certificate, but no pass for here", *_IDENTITY),
+        ("city_code_ok", "健康码平台已答复", "The city's server has confirmed the code", *_IDENTITY),
+        ("city_code_refused", "健康码需要核实", "The city's server asks for a check", *_ASK_CITY),
+        ("city_code_offline", "健康码平台无法连接", "The city's server can't be reached", *_ASK_CITY),
+        ("city_code_timeout", "健康码平台未及时答复", "The city's server did not answer in time", *_ASK_CITY),
+        ("passback", "此码进入后未见离开", "This pass is inside already",
+         "请核实并说明原因", "Ask, then clear it with a reason"),
+        ("seen_elsewhere", "此码刚在其他关口使用", "This pass was just used at another gate",
+         "请核实本人", "Check that it is the holder"),
+        ("static_repeat", "静态码短时内多次使用", "A printed code was used too often", *_IDENTITY),
+        ("document_ask", "请核对本人证件", "The printed pass needs a look at the document", *_IDENTITY),
+    ),
+    *_rows(
+        "pass", "escalate", "administrator",
+        ("status_missing", "无法查到通行码状态", "No list says whether the pass is in use",
+         "请电话核实", "Check by phone"),
     ),
     *_rows(
         "pass", "deny", "administrator",
@@ -128,6 +162,23 @@ _OTHER_CHECKS: Final = tuple(
     for row in _rows(step, "escalate", "guard", (f"{step}_missing", zh, en, todo_zh, todo_en))
 )
 
+_QUOTA: Final = (
+    *_rows("quota", "allow", "", ("quota_free", "进出次数符合规定", "Count of passages in order", "", "")),
+    *_rows(
+        "quota", "deny", "",
+        ("quota_used", "本户出门次数已用完", "The household has used its ways out",
+         "请减少外出人数或改日再来", "Fewer people, or another day"),
+    ),
+    *_rows(
+        "quota", "escalate", "guard",
+        ("quota_unknown", "无法核对进出次数", "The count of passages is not known", "请人工核实", "Check by hand"),
+    ),
+    *_rows(
+        "quota", None, "guard",
+        ("quota_late", "返回超过规定时间", "Back later than the rule says", "请询问", "Please ask"),
+    ),
+)  # fmt: skip
+
 _POLICY: Final = (
     *_rows(
         "policy", "allow", "",
@@ -142,6 +193,16 @@ _POLICY: Final = (
         ("policy_stale", "策略长期未更新", "The policy has not been renewed", "请电话核实", "Check by phone"),
         ("policy_expired", "策略已到期", "The policy is over", "请电话核实", "Check by phone"),
         ("unexplained", "判定依据不明", "No known reason", *_HOLD),
+    ),
+    *_rows(
+        "policy", None, "administrator",
+        ("stale_revocation", "停用名单超过一天未更新", "The list of withdrawn passes is over a day old",
+         "请检查网络", "Look at the network"),
+    ),
+    *_rows(
+        "policy", None, "maintainer",
+        ("site_apart", "与本院其他关口失联", "Other gates of this site can't be heard",
+         "请检查网络", "Look at the network"),
     ),
     *_rows(
         "policy", "escalate", "maintainer",
@@ -224,6 +285,9 @@ _NOTE: Final = _rows(
     ("retained_command_refused", "滞留指令被拒收", "A retained command was refused", "", ""),
     ("acknowledged", "值守人员已确认", "The guard has seen it", "", ""),
     ("measured_by_hand", "人工测温", "Measured by hand", "", ""),
+    ("passback_cleared", "已人工解除进出限制", "The guard cleared a pass that was inside already", "", ""),
+    ("walk_up", "无码到访，人工登记", "Came without a pass, noted by the guard", "", ""),
+    ("next_exit", "下次可出门时间", "Next way out from", "", ""),
     ("gate_restarted", "关口重启，结果不明", "The gate restarted, outcome unknown", "", ""),
 )  # fmt: skip
 
@@ -272,12 +336,13 @@ _PROMPT: Final = _rows(
     ("prompt_rest_warm", "请到取暖处休息 5 分钟后再来", "Rest in the warm place and come back in 5 minutes", "", ""),
     ("prompt_one_by_one", "请逐个通过", "One by one, please", "", ""),
     ("prompt_one_code", "请只出示一个通行码", "Show one pass only", "", ""),
+    ("prompt_asking", "正在联网核验，请稍候", "Asking the city's server, please wait", "", ""),
     ("prompt_next_of_party", "请下一位同行人测温", "Next of your party, please", "", ""),
     ("prompt_mask", "请戴好口罩", "Please wear your mask", "", ""),
     ("prompt_step_back", "请退后一步，稍候再试", "Please step back and try again", "", ""),
 )  # fmt: skip
 
 ROWS: Final = (
-    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_POLICY, *_LANE, *_DEVICE, *_RECORDS, *_WAY_OUT, *_OUTCOME, *_OVERRIDE,
-    *_NOTE, *_PROMPT,
+    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_QUOTA, *_POLICY, *_LANE, *_DEVICE, *_RECORDS, *_WAY_OUT, *_OUTCOME,
+    *_OVERRIDE, *_NOTE, *_PROMPT,
 )  # fmt: skip

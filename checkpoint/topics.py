@@ -8,6 +8,7 @@ from typing import Final
 PREFIX: Final = "guankou/1"
 SLUG: Final = re.compile(r"[a-z0-9-]{1,32}")
 _FROM_GATE = re.compile(rf"{PREFIX}/gate/([a-z0-9-]{{1,32}})/(records|alarm|state)")
+_FROM_SITE = re.compile(rf"{PREFIX}/site/([a-z0-9-]{{1,32}})/seen/([a-z0-9-]{{1,32}})")
 
 # What a collector subscribes to.
 ALL_RECORDS: Final = f"{PREFIX}/gate/+/records"
@@ -49,6 +50,17 @@ def passage(grid_path: str) -> str:
 
 def escalation(grid_path: str, case: str) -> str:
     return f"{PREFIX}/escalation/{grid_path}/{case}"
+
+
+def seen(site: str, gate: str) -> str:
+    """What `gate` tells the other gates of its site; `+` for `gate`: what all of them tell."""
+    return f"{PREFIX}/site/{site}/seen/{gate}"
+
+
+def from_site(topic: str) -> tuple[str, str] | None:
+    """(site id, gate id) of a topic on which a gate tells the others of its site, else None."""
+    match = _FROM_SITE.fullmatch(topic)
+    return (match[1], match[2]) if match else None
 
 
 def from_gate(topic: str) -> tuple[str, str] | None:

@@ -23,6 +23,8 @@ _MAX_KID_BYTES: Final = 32
 _NO_END_MS: Final = 253_402_300_800_000
 # A time below this (1973) in a signed list was meant in seconds.
 EARLIEST_END_MS: Final = 10**11
+# A native list is an array of arrays; a content that starts with this word holds foreign keys beside it.
+FOREIGN_MARK: Final = "foreign"
 
 
 class TrustError(ValueError):
@@ -92,6 +94,7 @@ class _Row(msgspec.Struct, array_like=True, frozen=True):
 
 
 _rows_decoder = msgspec.msgpack.Decoder(tuple[_Row, ...])
+_parts_decoder = msgspec.msgpack.Decoder(tuple[msgspec.Raw, ...])
 
 
 def encode_trust(entries: Iterable[TrustEntry]) -> bytes:
@@ -111,10 +114,28 @@ def encode_trust(entries: Iterable[TrustEntry]) -> bytes:
     return msgspec.msgpack.encode(rows)
 
 
-def trust_from_content(content: bytes) -> TrustList:
-    """The list in the content of a document of kind `trust`. Raises TrustError."""
+def foreign_parts(content: bytes) -> tuple[bytes, bytes] | None:
+    """Foreign keys and native list of a content `["foreign", keys, list]`; None: it is a native list alone.
+
+    Raises TrustError.
+    """
     try:
-        rows = _rows_decoder.decode(content)
+        parts = _parts_decoder.decode(content)
+        if not parts or msgspec.msgpack.decode(parts[0]) != FOREIGN_MARK:
+            return None
+    except BAD_BYTES:
+        # The reader of native lists says what is wrong.
+        return None
+    if len(parts) != 3:
+        raise TrustError(f"a trust list with foreign keys has 3 parts, this one {len(parts)}")
+    return bytes(parts[1]), bytes(parts[2])
+
+
+def trust_from_content(content: bytes) -> TrustList:
+    """The native list in the content of a document of kind `trust`. Raises TrustError."""
+    parts = foreign_parts(content)
+    try:
+        rows = _rows_decoder.decode(parts[1] if parts else content)
     except BAD_BYTES as error:
         raise TrustError(f"content of the trust list is malformed: {error}") from None
     return TrustList(_entry(row, f"trust entry {number}") for number, row in enumerate(rows, 1))

@@ -19,10 +19,15 @@ from checkpoint.passes import Presented
 from checkpoint.policy_schema import CheckName, Policy
 from checkpoint.reasons import ALL, LISTED_DENIALS
 from checkpoint.records import CheckResult
-from checkpoint.verdict_facts import CheckFact, Decision, Facts, GateState, Retest, temperature_fact
-from checkpoint.verdict_steps import Case, Finding, check_gate, findings_of
+from checkpoint.verdict_case import Case, Finding, class_for
+from checkpoint.verdict_facts import CheckFact, Decision, Facts, GateState, PassUse, Retest, temperature_fact
+from checkpoint.verdict_pass import stops_at_pass
+from checkpoint.verdict_steps import check_gate, findings_of
 
-__all__ = ["CheckFact", "Decision", "Facts", "GateState", "Retest", "decide", "temperature_fact"]
+__all__ = [
+    "CheckFact", "Decision", "Facts", "GateState", "PassUse", "Retest",
+    "class_for", "decide", "ends_at_pass", "temperature_fact",
+]  # fmt: skip
 
 
 def decide(
@@ -30,7 +35,7 @@ def decide(
 ) -> Decision:  # fmt: skip
     """The verdict on one passage. Total: any input gives a decision, and what nobody foresaw escalates.
 
-    `presented` None: no pass was shown. A revoked pass is given as `replace(presented, reason="pass_revoked")`.
+    `presented` None: no pass was shown. `state.status` says what the status lists know of it.
     `now_s` in seconds UTC by the gate's clock; it is looked at only while that clock is trusted.
     """
     case = _case(presented, facts, policy, state, now_s)
@@ -51,12 +56,16 @@ def decide(
     return _way_out(decision) if state.direction == "out" and not state.other_free_exit else decision
 
 
+def ends_at_pass(presented: Presented, policy: Policy, state: GateState, now_s: float) -> bool:
+    """Whether the pass alone decides, so that nobody need be measured first."""
+    return stops_at_pass(_case(presented, {}, policy, state, now_s))
+
+
 def _case(
     presented: Presented | None, facts: Facts, policy: Policy, state: GateState, now_s: float
 ) -> Case:  # fmt: skip
-    held = presented.pass_ if presented else None
-    pass_class = held.pass_class if held else None
     level = policy.level_of(state.grids)
+    pass_class = class_for(presented, policy)
     rule = policy.rule_for(level, pass_class, state.direction, state.attendance, state.lane_kind)
     return Case(presented, facts, policy, rule, state, now_s)
 
@@ -104,8 +113,15 @@ def _tags(findings: list[Finding], case: Case) -> tuple[str, ...]:
         ("party", case.people > 1),
         ("weak_binding", state.weak_binding),
         ("retest", case.retest is not None),
+        ("site_apart", state.apart and _asks_the_site(case)),
     )
     return _unique([*(finding.tag for finding in findings), *(tag for tag, holds in said if holds)])
+
+
+def _asks_the_site(case: Case) -> bool:
+    """Whether anything here rests on what the site's other gates have seen."""
+    one_entry = case.holder is not None and case.holder.uses is not None
+    return one_entry or case.policy.passback.mode != "off" or case.rule.mode_of("quota") != "off"
 
 
 def _unique(codes: Iterable[str]) -> tuple[str, ...]:

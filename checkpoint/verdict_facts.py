@@ -9,6 +9,7 @@ from typing import Literal
 
 from checkpoint.policy_schema import Attendance, CheckName, Condition, ZoneLevel
 from checkpoint.records import CheckResult, Direction, LaneKind, VerdictName
+from checkpoint.status_list import StatusAnswer
 from checkpoint.temperature import Judged
 
 FactResult = Literal["ok", "failed", "missing", "not_obtained"]
@@ -54,6 +55,19 @@ class Retest:
 
 
 @dataclass(frozen=True, slots=True)
+class PassUse:
+    """What the gates of the site have seen of this pass: who went through, never who was only let.
+
+    `entries`: how often it let somebody in; `last_hour`: how often it went through either way within the hour.
+    `passback`: code of what speaks for two hands, empty if nothing does.
+    """
+
+    entries: int
+    last_hour: int
+    passback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GateState:
     """What the gate knows beside pass and checks. Every duration is in seconds and by the monotonic clock.
 
@@ -62,6 +76,8 @@ class GateState:
     lists, and the policy, were last confirmed; None: never, which counts as too old.
     `down_for_s`: how long a device of the lane has been down (`thermometer_down`, `camera_down`).
     `halt`: code of something in the lane that stops this passage whatever the checks say; empty if nothing does.
+    `status`: what the status lists say of the pass; None: nobody has looked. `use`: what the site's gates know of it;
+    None: nothing can be known. `apart`: the site's other gates can't be heard.
     """
 
     site: str
@@ -81,6 +97,9 @@ class GateState:
     assisted: bool = False
     halt: str = ""
     retest: Retest | None = None
+    status: StatusAnswer | None = None
+    use: PassUse | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from checkpoint.passes import Pass, Presented
 from checkpoint.policy_schema import Rule, TemperatureSettings
-from checkpoint.verdict_facts import Decision, Retest
+from checkpoint.verdict import Decision, Retest, class_for
 from edge.clock import Moment
 from edge.facts import Part
 from edge.taking import Taking
@@ -21,7 +21,11 @@ _MAX_RETESTS: Final = 500
 
 @dataclass(slots=True)
 class Attempt:
-    """`passage` and `presented_ms` from the first presentation on. `halt`: why it can't go on, as a reason code."""
+    """`passage` and `presented_ms` from the first presentation on. `halt`: why it can't go on, as a reason code.
+
+    `ended`: the pass alone decides. `cleared`: a guard has looked into where this pass has been.
+    `asked`: number of the question to a city's server that is open; 0 if none is.
+    """
 
     began_ms: int
     taking: Taking
@@ -30,6 +34,9 @@ class Attempt:
     passage: bytes | None = None
     presented_ms: int = 0
     halt: str = ""
+    ended: bool = False
+    cleared: bool = False
+    asked: int = 0
 
     @property
     def holder(self) -> Pass | None:
@@ -49,7 +56,7 @@ class Attempt:
         self.halt = self.halt or halt
         # A poster behind somebody with a good pass takes nothing away from it.
         if self.presented is None or not self.presented.valid or (presented.valid and not halt):
-            self.payload, self.presented = payload, presented
+            self.payload, self.presented, self.asked = payload, presented, 0
 
 
 class Retests:
@@ -87,12 +94,12 @@ class Retests:
         self._due.pop(holder.pass_id, None)
 
 
-def rule_of(holder: Pass | None, settings: LaneSettings, world: World) -> Rule:
-    """The policy's rule for this holder at this lane now."""
+def rule_of(presented: Presented | None, settings: LaneSettings, world: World) -> Rule:
+    """The policy's rule for who shows this at this lane now."""
     level = world.policy.level_of(settings.grids)
     return world.policy.rule_for(
         level,
-        holder.pass_class if holder else None,
+        class_for(presented, world.policy),
         settings.where.direction,
         world.attendance,
         settings.where.lane_kind,
@@ -118,11 +125,12 @@ def ready_to_decide(
     factor = timeouts.assisted_factor if assisted else 1.0
     if attempt.presented is None:
         return now_ms - attempt.began_ms >= timeouts.presentation_s * factor * 1000
+    if attempt.asked and not attempt.halt and now_ms - attempt.presented_ms < timeouts.presentation_s * factor * 1000:
+        return False
     holder = attempt.holder
-    rule = rule_of(holder, settings, world)
-    refused = not attempt.presented.valid and rule.mode_of("pass") == "enforce"
+    rule = rule_of(attempt.presented, settings, world)
     early = retest is not None and retest.age_s < world.policy.temperature.retest_after_s
-    if attempt.halt or refused or early or rule.mode_of("temperature") == "off":
+    if attempt.halt or attempt.ended or early or rule.mode_of("temperature") == "off":
         return True
     if _will_not_measure(settings, down, now_ms):
         return True

@@ -89,23 +89,34 @@ def scan(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--trust", required=True, type=click.Path(path_type=Path), help="Trust document or JSON trust file.")
+@click.option(
+    "--trust",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Trust document or JSON trust file, or a folder of those, PEM certificates and JWKS.",
+)
 @click.option("--root", help="Root public key in hex: the trust document must then be signed by it.")
 @click.option("--at", required=True, help="Time of judgement: seconds, milliseconds or ISO 8601.")
+@click.option("--rules", type=click.Path(path_type=Path), help="CertLogic rules about health certificates, JSON.")
+@click.option("--value-sets", type=click.Path(path_type=Path), help="Value sets that the rules ask for, JSON.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line for each line of input.")
-def verify(trust: Path, root: str | None, at: str, as_json: bool) -> None:
+def verify(trust: Path, root: str | None, at: str, rules: Path | None, value_sets: Path | None, as_json: bool) -> None:
     """Verify pass texts from standard input, one a line."""
     from checkpoint.instants import instant_ms
-    from edge.verify_command import InputError, bounded_lines, read_root, read_trust, verify_lines
+    from edge.trust_files import read_rules, read_trust
+    from edge.verify_command import bounded_lines, read_root, verify_lines
 
     try:
         at_s = instant_ms(at, "--at") // 1000
         file = read_trust(trust, read_root(root))
-    except (ValueError, InputError) as error:
+        rule_set = None if rules is None else read_rules(rules, value_sets)
+    except ValueError as error:
         fail(error)
+    for problem in file.problems:
+        click.echo(f"left out: {problem}", err=True)
     if not file.signed:
         click.echo(f"{trust}: its signature was not checked; give --root and a signed trust document", err=True)
-    for answer in verify_lines(bounded_lines(sys.stdin.buffer), file.trust, at_s):
+    for answer in verify_lines(bounded_lines(sys.stdin.buffer), file.trust, at_s, file.foreign, rule_set):
         if as_json:
             _json_line(answer)
         else:

@@ -17,11 +17,12 @@ from typing import Final
 
 import structlog
 
+from checkpoint.formats.city import CityCode
 from checkpoint.records import Fault, Kind, Note, Payload
 from drivers.protocols import Pulse
 from edge import facts
 from edge.clock import Clock, Moment
-from edge.effects import ClearAlarm, Commit, Effect, OpenBarrier, RaiseAlarm
+from edge.effects import AskCity, ClearAlarm, ClearPass, Commit, Effect, OpenBarrier, RaiseAlarm, TellSite
 from edge.faults import FaultBook
 from edge.lane import Lane
 from edge.outbox import Outbox, Stored
@@ -94,13 +95,16 @@ Mover = Callable[[str], "Future[Pulse]"]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the core's words go: barrier, alarm copies, completeness; a nudge after each record; each turn."""
+    """Where the core's words go: barrier, alarm copies, completeness; a nudge after each record; each turn; the site's
+    ledger; a city's server, with lane and number of the question."""
 
     move: Mover
     copy: Callable[[Stored], None]
     complete: Callable[[int, bytes, int], None]
     wake: Callable[[], None]
     turn: Callable[[Moment], None]
+    site: Callable[[TellSite | ClearPass], None] = lambda _effect: None
+    ask_city: Callable[[str, int, CityCode], None] = lambda _lane, _number, _code: None
 
 
 class Core:
@@ -291,6 +295,10 @@ class Core:
                     self._recorder.fault(Fault(1, code, device, name, detail, priority))
                 case ClearAlarm(code, device):
                     self._recorder.fault_over(device, name, code)
+                case TellSite() | ClearPass():
+                    self._ports.site(effect)
+                case AskCity(number, code):
+                    self._ports.ask_city(name, number, code)
 
     def _give_up(self, lane: Lane) -> None:
         lane.give_up()

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from drivers.errors import OptionError
+from edge.city_codes import BridgeError
 from edge.device_check import device_problems
 from edge.gate import Gate
 from edge.keys import KeyFileError
@@ -40,7 +41,7 @@ def run_gate(path: Path) -> None:
     try:
         gate = _build(path)
         port = gate.start()
-    except (ConfigError, KeyFileError, OutboxError, OptionError, ScreenError) as error:
+    except (ConfigError, KeyFileError, OutboxError, OptionError, ScreenError, BridgeError) as error:
         raise StartError(str(error)) from error
     structlog.get_logger(__name__).info("gate_started", file=str(path), screen_port=port)
     supervisor = Supervisor(gate.wards, notifier, gate.hung)

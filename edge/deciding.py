@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from checkpoint.policy_schema import CheckName, Condition
-from checkpoint.verdict import decide
-from checkpoint.verdict_facts import CheckFact, Decision, GateState, Retest, temperature_fact
+from checkpoint.verdict import (
+    CheckFact,
+    Decision,
+    GateState,
+    PassUse,
+    Retest,
+    decide,
+    ends_at_pass,
+    temperature_fact,
+)
 from edge.attempt import Attempt
 from edge.clock import Moment
 from edge.facts import Part
@@ -27,8 +36,33 @@ def decide_attempt(
     now: Moment,
 ) -> Decision:
     """The verdict on what has been gathered by `now`."""
+    state = replace(
+        _state_of(attempt, settings, world, now),
+        down_for_s={
+            _CONDITIONS[part]: (now.mono_ms - since_ms) / 1000
+            for part, (_, since_ms) in down.items()
+            if part in _CONDITIONS
+        },
+        weak_binding=weak_binding,
+        assisted=assisted,
+        retest=retest,
+    )
+    return decide(attempt.presented, _facts(attempt, settings, world, now), world.policy, state, now.at_ms / 1000)
+
+
+def pass_decides(attempt: Attempt, settings: LaneSettings, world: World, now: Moment) -> bool:
+    """Whether what was presented ends this passage by itself."""
+    presented = attempt.presented
+    if presented is None:
+        return False
+    return ends_at_pass(presented, world.policy, _state_of(attempt, settings, world, now), now.at_ms / 1000)
+
+
+def _state_of(attempt: Attempt, settings: LaneSettings, world: World, now: Moment) -> GateState:
+    """The gate as this attempt meets it, apart from what ails the lane."""
     untrusted_ms = world.clock_untrusted_since_ms
-    state = GateState(
+    holder = attempt.holder
+    return GateState(
         site=settings.site,
         here=settings.here,
         grids=settings.grids,
@@ -38,23 +72,37 @@ def decide_attempt(
         lists_age_s=world.lists_age_s,
         policy_age_s=world.policy_age_s,
         clock_untrusted_for_s=None if untrusted_ms is None else (now.mono_ms - untrusted_ms) / 1000,
-        down_for_s={
-            _CONDITIONS[part]: (now.mono_ms - since_ms) / 1000
-            for part, (_, since_ms) in down.items()
-            if part in _CONDITIONS
-        },
         warm_place=settings.warm_place,
         other_free_exit=settings.other_free_exit,
-        weak_binding=weak_binding,
         offline=world.offline,
-        assisted=assisted,
         halt=attempt.halt,
-        retest=retest,
+        status=world.status.lookup(holder, settings.here) if holder else None,
+        use=_use_of(attempt, settings, world, now),
+        apart=world.apart,
     )
+
+
+def _use_of(attempt: Attempt, settings: LaneSettings, world: World, now: Moment) -> PassUse | None:
+    holder, site_use = attempt.holder, settings.site_use
+    if holder is None or site_use is None:
+        return None
+    use = site_use.of(holder, settings.where.direction, world.policy, now.at_ms)
+    return replace(use, passback="") if attempt.cleared else use
+
+
+def _facts(
+    attempt: Attempt, settings: LaneSettings, world: World, now: Moment
+) -> dict[CheckName, tuple[CheckFact, ...]]:
     facts: dict[CheckName, tuple[CheckFact, ...]] = {}
     if temperatures := _temperatures(attempt.taking):
         facts["temperature"] = temperatures
-    return decide(attempt.presented, facts, world.policy, state, now.at_ms / 1000)
+    holder, site_use = attempt.holder, settings.site_use
+    if holder is not None and site_use is not None:
+        # By a clock that can't be believed nobody knows what day it is.
+        at_ms = now.at_ms if world.clock_untrusted_since_ms is None else None
+        quota = site_use.quota(holder, settings.where.direction, world.policy, at_ms)
+        facts |= {"quota": (quota,)} if quota else {}
+    return facts
 
 
 def _temperatures(taking: Taking) -> tuple[CheckFact, ...]:

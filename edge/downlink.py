@@ -10,12 +10,17 @@ from typing import Final
 
 import msgspec
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint import topics
 from checkpoint.documents import Document, DocumentError, DocumentKind, KeyList, accept, applicable, read_document
+from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
+from checkpoint.foreign.trust_rows import foreign_from_content
 from checkpoint.policy import PolicyError, parse_policy
 from checkpoint.policy_schema import Policy
 from checkpoint.records import BAD_BYTES
+from checkpoint.site_wire import SiteError, gates_from_content
+from checkpoint.status_list import StatusError, StatusList, status_from_content
 from checkpoint.trust import TrustError, TrustList, trust_from_content
 from edge.outbox_files import write_whole
 
@@ -37,10 +42,27 @@ class PolicyInstalled:
 
 @dataclass(frozen=True, slots=True)
 class TrustInstalled:
-    """A trust list of this place came into force, or was found at the start."""
+    """A trust list of this place came into force, or was found at the start; `foreign`: keys of other systems in it."""
 
     document: Document
     trust: TrustList
+    foreign: ForeignKeys = NO_KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class StatusInstalled:
+    """A status list of this place came into force, or was found at the start; parsed before anybody looks in it."""
+
+    document: Document
+    status: StatusList
+
+
+@dataclass(frozen=True, slots=True)
+class GatesInstalled:
+    """The list of a site's gates came into force, or was found at the start."""
+
+    document: Document
+    gates: Mapping[str, Ed25519PublicKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +80,7 @@ class DocumentRefused:
     why: str
 
 
-DocumentFact = PolicyInstalled | TrustInstalled | DocumentInstalled | DocumentRefused
+DocumentFact = PolicyInstalled | TrustInstalled | StatusInstalled | GatesInstalled | DocumentInstalled | DocumentRefused
 _Key = tuple[DocumentKind, str]
 
 
@@ -214,10 +236,16 @@ def _understood(document: Document) -> DocumentFact:
             case "policy":
                 return PolicyInstalled(document, parse_policy(document.content))
             case "trust":
-                return TrustInstalled(document, trust_from_content(document.content))
+                return TrustInstalled(
+                    document, trust_from_content(document.content), foreign_from_content(document.content)
+                )
+            case "status":
+                return StatusInstalled(document, status_from_content(document.content))
+            case "gates":
+                return GatesInstalled(document, gates_from_content(document.content))
             case "keys":
                 KeyList(None).with_keys(document)
-    except (PolicyError, TrustError) as error:
+    except (PolicyError, TrustError, StatusError, SiteError) as error:
         raise DocumentError(str(error)) from None
     return DocumentInstalled(document)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from checkpoint.formats.city import CityCode
 from checkpoint.records import Kind, Payload
+from checkpoint.site_rules import Crossing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +43,29 @@ class ClearAlarm:
     device: str
 
 
-Effect = Commit | OpenBarrier | RaiseAlarm | ClearAlarm
+@dataclass(frozen=True, slots=True)
+class TellSite:
+    """Somebody went through on a pass: for the site's ledger. `dated` False: by a clock that is not believed."""
+
+    crossing: Crossing
+    dated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClearPass:
+    """A guard has cleared this pass: what it did up to now (`at_ms`) is not held against it."""
+
+    pass_id: bytes
+    passage: bytes
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskCity:
+    """Ask a city's server about a code; the answer comes as a fact with the same `number`."""
+
+    number: int
+    code: CityCode
+
+
+Effect = Commit | OpenBarrier | RaiseAlarm | ClearAlarm | TellSite | ClearPass | AskCity

@@ -90,13 +90,26 @@ class WayOutFreed:
 
 @dataclass(frozen=True, slots=True)
 class GuardDecided:
-    """An authenticated guard acts; `passage` in hex as the screen showed it, empty for whatever stands there."""
+    """An authenticated guard acts; `passage` in hex as the screen showed it, empty for whatever stands there.
 
-    act: Literal["admit", "refuse", "open", "measured"]
+    `plate` and `visited` only with `walk_up`: whose car it is, and where a visitor without a pass is going.
+    """
+
+    act: Literal["admit", "refuse", "open", "measured", "clear_passback", "walk_up"]
     passage: str
     reason: str
     by: str
     object_c: float | None = None
+    plate: str = ""
+    visited: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CityAnswered:
+    """What a city's server said of the code that was asked about under `number`; `reason` is a code of the table."""
+
+    number: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +129,6 @@ Fact = (
     | BarrierMoved
     | WayOutFreed
     | GuardDecided
+    | CityAnswered
     | Ticked
 )

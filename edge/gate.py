@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from checkpoint import cose
+from checkpoint import cose, seal
+from checkpoint.formats.city import CityCode
 from checkpoint.policy_schema import Policy
 from checkpoint.reasons import OVERRIDES
 from checkpoint.records import ClockSet, Note
 from edge import facts
 from edge.blind import Blind
+from edge.city_codes import CityReason
+from edge.city_wiring import city_desk
 from edge.clock import Moment, SystemClock, read_boot_id
 from edge.clock_trust import ClockKeeper, kernel_synchronised
 from edge.core import Core, FaultSeen, LaneFact, Noted, Ports, Run
 from edge.downlink import (
     DocumentFact,
+    DocumentInstalled,
     DocumentRefused,
     Downlink,
+    GatesInstalled,
     PolicyInstalled,
+    StatusInstalled,
     TrustInstalled,
 )
+from edge.effects import ClearPass, TellSite
 from edge.faults import FaultBook
 from edge.keys import load_key, load_or_make_secret
-from edge.lanes import build_lanes, save_levels
+from edge.lanes import build_lanes, place_codes, save_levels
 from edge.link_watch import LinkWatch
 from edge.mqtt import LinkSettings
 from edge.outbox import Identity, Outbox, Stored
 from edge.outbox_reader import OutboxReader
-from edge.parts import build_parts
+from edge.parts import Replaced, build_parts
+from edge.rosters import Rosters
 from edge.rulebook import Rulebook
 from edge.screen.server import ScreenServer
+from edge.site import Site
+from edge.site_ledger import SiteLedger
+from edge.site_use import SiteUse
 from edge.snapshot import LinkView, snapshot_of
 from edge.status import GuardAct, Snapshot
 from edge.uplink import UplinkCore
@@ -47,12 +59,14 @@ from edge.uplink_runner import (
     Delivered,
     DocumentArrived,
     RetainedCommand,
+    SiteHeard,
     UplinkRunner,
     subscriptions,
 )
 from edge.uplink_values import Conflict, Damaged, Keys, Settings, SignedTime
 from edge.watchdog import GateWatch, LastWords
 from firmware_config.schema import Enrolment, GateFile
+from webscreen.heart import Heart
 from webscreen.supervisor import Ward
 
 _log = structlog.get_logger(__name__)
@@ -62,6 +76,8 @@ _SAVE_LEVELS_MS: Final = 60_000
 _SNAPSHOT_MS: Final = 250
 # Kinds times scopes of one place are fewer.
 _MOST_WAITING: Final = 64
+# What a guard does only with a reason from the table.
+_GIVES_REASON: Final = frozenset({"admit", "open", "clear_passback", "walk_up"})
 # Without an answer for so many heartbeats the gate works by itself, and says so.
 _SILENT_HEARTBEATS: Final = 3
 
@@ -83,8 +99,11 @@ class Gate:
         self._downlink = Downlink(self._folder / "documents", root, here, enrolment.minimum_versions)
         silent_s = _SILENT_HEARTBEATS * file.broker.heartbeat_s
         self._rulebook = Rulebook(file.gate.attendance, here, self._keeper.agreed_ms, silent_s)
-        self._take(self._downlink.load())
         key = load_key(self._folder / "gate.key")
+        self._rosters = Rosters(seal.sealing_key(key))
+        self._ledger = SiteLedger(enrolment.gate, self._folder / "site.db")
+        self._site = Site(enrolment.site, enrolment.gate, file.broker.heartbeat_s, self._ledger, key, self._say)
+        self._take(self._downlink.load())
         identity = Identity(enrolment.gate, enrolment.grid, enrolment.tree_version)
         path = self._folder / "outbox.db"
         self._outbox, failing = Outbox.open_or_failing(
@@ -93,11 +112,22 @@ class Gate:
         if failing is not None:
             _log.error("starts_without_recording", error=str(failing))
         blind = Blind(load_or_make_secret(self._folder / "blind.key"))
-        lanes = build_lanes(file, enrolment, self._rulebook.world(None, now), self._folder, blind)
+        site_use = SiteUse(enrolment.gate, self._ledger, ZoneInfo(file.gate.timezone))
+        place = place_codes(file, self._folder)
+        lanes = build_lanes(file, enrolment, self._rulebook.world(None, now), self._folder, blind, site_use, place)
         self._link_watch = LinkWatch(silent_s, now.mono_ms)
         self._uplink = self._build_uplink(key, boot_id, path, here)
         self._parts = build_parts(file, self._post)
-        ports = Ports(self._parts.move, self._copy, self._complete, self._uplink.wake, self._every_turn)
+        self._city = city_desk(file, self._city_answered) if file.city_codes else None
+        ports = Ports(
+            self._parts.move,
+            self._copy,
+            self._complete,
+            self._uplink.wake,
+            self._every_turn,
+            self._at_site,
+            self._ask_city,
+        )
         self._core = Core(lanes, self._outbox, self._clock, FaultBook(self._folder / "faults.msgpack"), ports)
         self._core.undated = self._keeper.undated
         self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
@@ -111,7 +141,9 @@ class Gate:
         self._screen = ScreenServer(
             screen.host, screen.port, lambda: self._snapshot, self._guard_acts, screen.guard_pin_hash
         )
-        self._watch = GateWatch(self._core.heart, self._screen.heart, self._uplink, self._parts, self._post)
+        self._watch = GateWatch(
+            self._core.heart, self._screen.heart, self._uplink, self._parts, self._post, self._city_heart
+        )
 
     def start(self) -> int:
         """Everything runs on return; gives the screen's port."""
@@ -121,6 +153,8 @@ class Gate:
         self._thread.start()
         self._uplink.start()
         self._parts.start()
+        if self._city is not None:
+            self._city.start()
         return port
 
     def wards(self) -> list[Ward]:
@@ -134,22 +168,25 @@ class Gate:
     def stop(self) -> None:
         """Devices first, then the core, the epoch's end, and the last words to the collector."""
         self._parts.stop()
+        if self._city is not None:
+            self._city.stop()
         self._core.stop()
         self._thread.join()
         self._outbox.close("stopped")
+        self._ledger.close()
         self._save_levels()
         self._uplink.stop()
         self._screen.stop()
 
-    def _build_uplink(self, key: object, boot_id: bytes, path: Path, here: tuple[str, ...]) -> UplinkRunner:
+    def _build_uplink(self, key: Ed25519PrivateKey, boot_id: bytes, path: Path, here: tuple[str, ...]) -> UplinkRunner:
         enrolment, broker = self._enrolment, self._file.broker
         collector = [bytes.fromhex(public) for public in enrolment.collector_keys]
-        keys = Keys(key, {cose.key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in collector})  # type: ignore[arg-type]
+        keys = Keys(key, {cose.key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in collector})
         settings = Settings(
             enrolment.gate, self._file.outbox.retain_days, heartbeat_ms=round(broker.heartbeat_s * 1000)
         )
         reader = OutboxReader(path)
-        versions = {"software": SOFTWARE}
+        versions = {"software": SOFTWARE, "seal": seal.sealing_public(key).hex()}
         core = UplinkCore(settings, keys, reader, lambda: os.urandom(8), boot_id, versions)
         link = LinkSettings(
             broker.host,
@@ -159,13 +196,16 @@ class Gate:
             enrolment.broker_password,
             broker.keepalive_s,
         )
-        listen = subscriptions(enrolment.gate, here)
+        listen = subscriptions(enrolment.gate, here, enrolment.site)
         return UplinkRunner(enrolment.gate, core, reader, link, listen, self._clock, self._delivered)
 
     # --- what other threads say ----------------------------------------------------------------------------------
 
     def _post(self, item: object) -> None:
         self._core.post(item)  # type: ignore[arg-type]
+
+    def _say(self, topic: str, data: bytes) -> None:
+        self._uplink.say(topic, data)
 
     def _copy(self, stored: Stored) -> None:
         self._uplink.copy(stored.epoch, stored.number)
@@ -175,6 +215,8 @@ class Gate:
         match what:
             case DocumentArrived(topic, data):
                 self._post(Run(lambda: self._document(topic, data)))
+            case SiteHeard(topic, data):
+                self._site.heard(topic, data)
             case SignedTime(at_ms):
                 self._post(Run(lambda: self._signed_time(at_ms)))
             case Conflict(epoch, number) | Damaged(epoch, number):
@@ -185,11 +227,26 @@ class Gate:
             case CommandArrived():
                 self._post(Noted("note", "command_refused", {"why": "no command is known"}))
 
+    def _city_answered(self, lane: str, number: int, reason: CityReason) -> None:
+        """In the thread that asks, or at once in the core's."""
+        self._post(LaneFact(lane, facts.CityAnswered(number, reason)))
+
+    def _city_heart(self) -> tuple[tuple[Heart, Callable[[], Replaced]], ...]:
+        return ((self._city.heart, self._replace_city),) if self._city is not None else ()
+
+    def _replace_city(self) -> Replaced:
+        """A name that is looked up for ever hangs the thread that asks: nobody else waits for it."""
+        if self._city is not None:
+            self._city.stop()
+        self._city = fresh = city_desk(self._file, self._city_answered)
+        fresh.start()
+        return Replaced("city", "", fresh.heart)
+
     def _guard_acts(self, act: GuardAct) -> str:
         """In the screen's thread; an empty answer means taken."""
         if act.lane not in self._core.lanes:
             return f"lane {act.lane!r} is unknown"
-        if act.act in ("admit", "open") and act.reason not in OVERRIDES:
+        if act.act in _GIVES_REASON and act.reason not in OVERRIDES:
             return f"reason {act.reason!r} is none of {', '.join(OVERRIDES)}"
         if act.act == "measured" and act.object_c is None:
             return "a measurement needs its value: give object_c in degrees Celsius"
@@ -198,7 +255,9 @@ class Gate:
         elif act.act == "acknowledge":
             self._post(Noted("note", "acknowledged", {"lane": act.lane, "passage": act.passage}))
         else:
-            decided = facts.GuardDecided(act.act, act.passage, act.reason, "guard", act.object_c)
+            decided = facts.GuardDecided(
+                act.act, act.passage, act.reason, "guard", act.object_c, act.plate, act.visited
+            )
             self._post(LaneFact(act.lane, decided))
         return ""
 
@@ -237,9 +296,25 @@ class Gate:
     def _take(self, facts_: Sequence[DocumentFact]) -> Sequence[DocumentFact]:
         """Put in force what this version understands."""
         for fact in facts_:
-            if isinstance(fact, PolicyInstalled | TrustInstalled):
+            if isinstance(fact, PolicyInstalled | TrustInstalled | StatusInstalled):
                 self._rulebook.take(fact)
+            elif isinstance(fact, GatesInstalled):
+                self._site.link.gates(fact.gates)
+            elif isinstance(fact, DocumentInstalled) and fact.document.kind == "roster":
+                self._rulebook.steps = self._rosters.take(fact.document)
         return facts_
+
+    def _at_site(self, effect: TellSite | ClearPass) -> None:
+        """Somebody went through, or was cleared: into the ledger, from which the site's other gates are told."""
+        match effect:
+            case TellSite(crossing, dated):
+                self._ledger.take(crossing, dated)
+            case ClearPass(pass_id, passage, at_ms):
+                self._ledger.clear(pass_id, passage, at_ms)
+
+    def _ask_city(self, lane: str, number: int, code: CityCode) -> None:
+        if self._city is not None:
+            self._city.ask(lane, number, code)
 
     def _signed_time(self, at_ms: int) -> None:
         now = self._clock.now()
@@ -249,11 +324,12 @@ class Gate:
     def _clock_record(self, record: ClockSet | None) -> None:
         if record is not None:
             self._core.record("clock", record)
+            self._ledger.correct(record.offset_ms)
 
     def _every_turn(self, now: Moment) -> None:
         """After each item and tick: the world that lanes see, and the snapshot that screens show."""
         age_s = self._uplink.age_s(now)
-        world = self._rulebook.world(age_s, now)
+        world = self._rulebook.world(age_s, now, bool(self._site.link.apart(now)))
         for lane in self._core.lanes.values():
             lane.enter(world)
         for item in self._link_watch.items(self._uplink.word(now), age_s, now.mono_ms):
@@ -266,6 +342,7 @@ class Gate:
             if now.trusted:
                 self._take(self._downlink.promote(now.at_ms // 1000))
             self._save_levels()
+        self._site.turn(now, self._uplink.connected, world.policy)
         if self._waiting:
             self._take_waiting(now)
         if self._core.recording:

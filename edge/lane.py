@@ -12,28 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from checkpoint.formats import read_pass
+from checkpoint.foreign.shc_parts import Parts
 from checkpoint.level import LaneLevel
-from checkpoint.passes import Pass, Presented, in_scope
+from checkpoint.passes import Pass, Presented
 from checkpoint.records import Kind, Note, Outcome, Payload
-from checkpoint.temperature import Measurement, TemperatureJudge, judge_manual
-from checkpoint.verdict_facts import Decision
+from checkpoint.temperature import Measurement, TemperatureJudge
+from checkpoint.verdict import Decision
 from edge import facts
 from edge.attempt import Attempt, Retests, ready_to_decide
 from edge.clock import Moment
-from edge.deciding import decide_attempt
-from edge.effects import Commit, Effect, OpenBarrier
+from edge.deciding import decide_attempt, pass_decides
+from edge.effects import AskCity, Commit, Effect, OpenBarrier, TellSite
 from edge.lane_alarms import Tailgating, of_barrier, of_thermometer
-from edge.lane_records import (
-    class_of,
-    egress_payload,
-    outcome_payload,
-    override_payload,
-    readings_of,
-    verdict_payload,
-)
+from edge.lane_guard import guard_decides
+from edge.lane_records import egress_payload, outcome_payload, readings_of, verdict_payload
 from edge.opening import By, Ended, Opening
 from edge.presence import Presence
+from edge.reading import NOT_ANSWERED, city_code, read_presented
 from edge.shown import CodesInView, Shown
 from edge.taking import Taking
 from edge.world import LaneSettings, World
@@ -54,20 +49,23 @@ class Lane:
         self.down: dict[facts.Part, tuple[str, int]] = {}
         self.assisted = False
         self.level = level
-        self._new_passage = new_passage
-        self._retests = Retests()
+        self.new_passage = new_passage
+        self.retests = Retests()
         self._in_view = CodesInView()
+        self._parts = Parts()
         self._last_reading: Measurement | None = None
         self._spent = False
+        self._questions = 0
         # Whose pass and whose forehead it was can't be told any more: nobody is judged until this presence is over.
         self.halted = False
         self._fire = False
         self._tailgating = Tailgating()
         self._effects: list[Effect] = []
+        self._now = Moment(0, 0, False)
 
     def handle(self, fact: facts.Fact, now: Moment) -> list[Effect]:
         """What follows from one fact at one moment."""
-        self._effects = []
+        self._effects, self._now = [], now
         match fact:
             case facts.CodesSeen():
                 self._codes(fact, now)
@@ -93,7 +91,9 @@ class Lane:
             case facts.WayOutFreed():
                 self._way_out(fact, now)
             case facts.GuardDecided():
-                self._guard(fact, now)
+                guard_decides(self, fact, now)
+            case facts.CityAnswered():
+                self._city_answered(fact, now)
             case facts.Ticked():
                 pass
         self._advance(now)
@@ -116,14 +116,15 @@ class Lane:
         if seen.payloads and not seen.still:
             self.presence.active(now.mono_ms)
         ignored_ms = self.world.policy.timeouts.same_code_ignored_s * 1000
-        fresh = self._in_view.fresh(seen.payloads, now.mono_ms, ignored_ms, still=seen.still)
+        payloads = self._parts.take_all(seen.payloads)
+        fresh = self._in_view.fresh(payloads, now.mono_ms, ignored_ms, still=seen.still)
         # Codes that were already there stay ignored; new ones wait while somebody is going through.
         if not fresh or not self.presence.occupied or self.opening or self.halted:
             return
         self._present(fresh, now)
 
     def _present(self, payloads: list[bytes], now: Moment) -> None:
-        read = [(payload, self._read(payload, now)) for payload in payloads]
+        read = [(payload, read_presented(payload, self.settings, self.world, now)) for payload in payloads]
         valid = {one.pass_.pass_id: (payload, one) for payload, one in read if one.pass_ and one.valid}
         payload, presented = next(iter(valid.values()), read[0])
         if not presented.valid and self._must_wait(now.mono_ms):
@@ -133,26 +134,33 @@ class Lane:
         if attempt is None:
             return
         halt = "two_codes" if len(valid) > 1 else "two_people" if attempt.is_other(presented) else ""
-        attempt.present(payload, presented, self._new_passage(now.at_ms), now, halt)
+        if attempt.asked and payload == attempt.payload:
+            return
+        attempt.present(payload, presented, self.new_passage(now.at_ms), now, halt)
         self.halted = self.halted or bool(halt)
-        if presented.pass_ and self._retests.of(presented.pass_, now.mono_ms, self.world.policy.temperature):
+        self._ask_city(attempt)
+        attempt.ended = pass_decides(attempt, self.settings, self.world, now)
+        if presented.pass_ and self.retests.of(presented.pass_, now.mono_ms, self.world.policy.temperature):
             attempt.taking.rested()
 
-    def _read(self, payload: bytes, now: Moment) -> Presented:
-        passes = self.world.policy.passes
-        presented = read_pass(
-            payload,
-            self.world.trust,
-            now.at_ms // 1000,
-            leeway_before_s=passes.not_before_leeway_s,
-            leeway_after_s=passes.expires_leeway_s,
-            here=self.settings.here,
-        )
-        if presented.valid and presented.pass_ and not in_scope(presented.pass_, self.settings.here):
-            return replace(presented, reason="out_of_scope")
-        if presented.format is None:
-            return replace(presented, blinded=self.settings.blind(payload))
-        return presented
+    def _ask_city(self, attempt: Attempt) -> None:
+        """Only its server can read a city's code."""
+        presented = attempt.presented
+        if presented is None or presented.reason != NOT_ANSWERED or attempt.halt:
+            return
+        code = city_code(attempt.payload, self.settings)
+        if code is not None:
+            self._questions += 1
+            attempt.asked = self._questions
+            self.want(AskCity(attempt.asked, code))
+
+    def _city_answered(self, answer: facts.CityAnswered, now: Moment) -> None:
+        attempt = self.attempt
+        if attempt is None or attempt.presented is None or attempt.asked != answer.number:
+            return
+        attempt.asked, attempt.presented = 0, replace(attempt.presented, reason=answer.reason)
+        attempt.presented_ms = now.mono_ms
+        attempt.ended = pass_decides(attempt, self.settings, self.world, now)
 
     def _must_wait(self, now_ms: int) -> bool:
         # A flood of strangers' codes gets one verdict at a time, and never ends the wait of somebody who needs a
@@ -164,7 +172,7 @@ class Lane:
 
     def _begin_attempt_if_spent(self, now: Moment) -> None:
         if self._spent and self.attempt is None:
-            self._finish_shown("turned_back")
+            self.finish_shown("turned_back")
             self._spent = False
             self._start_attempt(now)
 
@@ -199,7 +207,7 @@ class Lane:
         if self.opening is not None:
             self.opening.crossed(now.mono_ms)
         elif not self._fire:
-            self._commit("note", Note(1, "tailgating", {"lane": self.settings.where.lane}), None)
+            self.commit("note", Note(1, "tailgating", {"lane": self.settings.where.lane}), None)
             self._effects += self._tailgating.seen("somebody went through without an opening", now.mono_ms)
 
     def _barrier_moved(self, fact: facts.BarrierMoved, now: Moment) -> None:
@@ -208,56 +216,17 @@ class Lane:
             self.opening.moved(fact.ok, now.mono_ms)
 
     def _way_out(self, fact: facts.WayOutFreed, now: Moment) -> None:
-        passage = self._new_passage(now.at_ms)
-        self._commit("egress", egress_payload(self.settings.where, fact), passage)
+        passage = self.new_passage(now.at_ms)
+        self.commit("egress", egress_payload(self.settings.where, fact), passage)
         self._effects.append(of_barrier("way_out", fact.ok, fact.cause))
         outcome: Outcome = "egress" if fact.cause == "exit_button" else "fire"
         if not fact.ok:
-            self._outcome(passage, Ended("abandoned", "barrier_not_moved"), None, 0)
+            self.outcome(passage, Ended("abandoned", "barrier_not_moved"), None, 0)
         elif self.opening is None:
-            self._open(passage, fact.cause, 1, now)
+            self.open(passage, fact.cause, 1, now)
         else:
-            self._outcome(passage, Ended(outcome, ""), None, 0)
+            self.outcome(passage, Ended(outcome, ""), None, 0)
             self.opening.share(now.mono_ms)
-
-    def _guard(self, act: facts.GuardDecided, now: Moment) -> None:
-        waiting = self.shown if self.shown and self.shown.open else None
-        if act.passage and (waiting is None or waiting.passage.hex() != act.passage):
-            return
-        if act.act == "measured":
-            self._measured_by_hand(act, waiting, now)
-            return
-        passage = waiting.passage if waiting else self._new_passage(now.at_ms)
-        holder = waiting.holder if waiting else None
-        payload = override_payload(self.settings.where, act, class_of(holder))
-        if act.act == "refuse":
-            if waiting:
-                self._commit("override", payload, passage)
-                self._finish_shown("refused_by_guard")
-        else:
-            self._commit("override", payload, passage)
-            if waiting:
-                waiting.open = False
-            if holder:
-                self._retests.settle(holder)
-            self._move_barrier(passage)
-            self._open_by_guard(passage, holder, now)
-
-    def _open_by_guard(self, passage: bytes, holder: Pass | None, now: Moment) -> None:
-        if self.opening is None:
-            self._open(passage, "guard", self._admitted(holder), now)
-        else:
-            self._outcome(passage, Ended("admitted_by_guard", "opened_unconfirmed"), holder, 0)
-            self.opening.share(now.mono_ms)
-
-    def _measured_by_hand(self, act: facts.GuardDecided, waiting: Shown | None, now: Moment) -> None:
-        if act.object_c is None:
-            return
-        detail = {"lane": self.settings.where.lane, "object_c": f"{act.object_c}", "by": act.by, "manual": "yes"}
-        self._commit("note", Note(1, "measured_by_hand", detail), waiting.passage if waiting else None)
-        if waiting:
-            judged = judge_manual(act.object_c, now.at_ms, self.world.policy.temperature)
-            waiting.readings, waiting.by_hand = (*waiting.readings, *judged.readings), True
 
     # --- what time does ------------------------------------------------------------------------------------------
 
@@ -283,7 +252,7 @@ class Lane:
         if ended is None:
             return
         shown = self.shown if self.shown and self.shown.passage == opening.passage else None
-        self._outcome(opening.passage, ended, shown.holder if shown else None, opening.crossings)
+        self.outcome(opening.passage, ended, shown.holder if shown else None, opening.crossings)
         if ended.reason == "barrier_not_moved" and shown:
             shown.decision = replace(shown.decision, verdict="escalate", reason="barrier_not_moved")
         self.opening = None
@@ -294,10 +263,10 @@ class Lane:
         """Whoever stood here is gone, and so is what they brought: nothing of it is anybody else's."""
         attempt = self.attempt
         if attempt is not None and attempt.passage is not None:
-            self._outcome(attempt.passage, Ended("abandoned", ""), attempt.holder, 0)
+            self.outcome(attempt.passage, Ended("abandoned", ""), attempt.holder, 0)
             if attempt.holder and attempt.taking.in_shade:
-                self._retests.remember(attempt.holder, attempt.passage, now.mono_ms)
-        self._finish_shown("turned_back")
+                self.retests.remember(attempt.holder, attempt.passage, now.mono_ms)
+        self.finish_shown("turned_back")
         self.attempt, self._spent, self.halted, self.assisted = None, False, False, False
 
     def _expire_shown(self, now: Moment) -> None:
@@ -307,7 +276,7 @@ class Lane:
         timeouts = self.world.policy.timeouts
         limit_s = timeouts.escalation_s if shown.waits else timeouts.verdict_shown_s
         if now.mono_ms - shown.since_ms >= limit_s * 1000:
-            self._finish_shown("turned_back")
+            self.finish_shown("turned_back")
             self.shown = None
 
     def _start_attempt(self, now: Moment) -> None:
@@ -322,7 +291,7 @@ class Lane:
         if attempt is None or self.opening is not None:
             return
         holder = attempt.holder
-        retest = self._retests.of(holder, now.mono_ms, self.world.policy.temperature) if holder else None
+        retest = self.retests.of(holder, now.mono_ms, self.world.policy.temperature) if holder else None
         if not ready_to_decide(attempt, self.settings, self.world, self.down, self.assisted, retest, now.mono_ms):
             return
         decision = decide_attempt(
@@ -332,20 +301,20 @@ class Lane:
 
     def _give(self, attempt: Attempt, decision: Decision, now: Moment) -> None:
         """The verdict is there: record first, then barrier and screen."""
-        passage, holder = attempt.passage or self._new_passage(now.at_ms), attempt.holder
+        passage, holder = attempt.passage or self.new_passage(now.at_ms), attempt.holder
         readings = readings_of(attempt.taking.people, attempt.taking.pending_high)
         payload = verdict_payload(self.settings.where, decision, holder, readings, self.world)
-        self._commit("verdict", payload, passage, urgent=decision.verdict == "escalate")
+        self.commit("verdict", payload, passage, urgent=decision.verdict == "escalate")
         if holder and not attempt.halt:
-            self._retests.note(holder, decision, passage, now.mono_ms)
+            self.retests.note(holder, decision, passage, now.mono_ms)
         if attempt.payload:
             self._in_view.judged(attempt.payload, now.mono_ms)
         self.shown = Shown(passage, decision, attempt.presented, readings, now.mono_ms, open=True)
         self.attempt, self._spent = None, True
         if decision.verdict == "allow":
             self.shown.open = False
-            self._move_barrier(passage)
-            self._open(passage, "verdict", self._admitted(holder), now)
+            self.move_barrier(passage)
+            self.open(passage, "verdict", self.admitted(holder), now)
 
     def _settle(self, now_ms: int) -> None:
         """Let go of what is over: the tailgating alarm after a quiet while, codes that left the view."""
@@ -353,34 +322,54 @@ class Lane:
         self._effects += self._tailgating.over(now_ms, timeouts.verdict_shown_s * 1000)
         self._in_view.let_go(now_ms, timeouts.same_code_ignored_s * 1000)
 
+    def judge_again(self, presented: Presented, now: Moment) -> None:
+        """A guard has settled what stopped this pass: whoever still stands here goes on, as a new passage."""
+        self.finish_shown("turned_back")
+        self.shown = None
+        if not self.presence.occupied or self.opening is not None:
+            return
+        self._start_attempt(now)
+        if self.attempt is not None:
+            self._spent, self.attempt.cleared = False, True
+            self.attempt.present(b"", presented, self.new_passage(now.at_ms), now, "")
+            self.attempt.ended = pass_decides(self.attempt, self.settings, self.world, now)
+
     # --- effects -------------------------------------------------------------------------------------------------
 
-    def _commit(self, kind: Kind, payload: Payload, passage: bytes | None, urgent: bool = False) -> None:
-        self._effects.append(Commit(kind, payload, passage, urgent))
+    def want(self, effect: Effect) -> None:
+        self._effects.append(effect)
 
-    def _outcome(self, passage: bytes, ended: Ended, holder: Pass | None, crossings: int) -> None:
-        self._commit("outcome", outcome_payload(self.settings.where, ended, holder, crossings), passage)
+    def commit(self, kind: Kind, payload: Payload, passage: bytes | None, urgent: bool = False) -> None:
+        self.want(Commit(kind, payload, passage, urgent))
 
-    def _move_barrier(self, passage: bytes) -> None:
+    def outcome(self, passage: bytes, ended: Ended, holder: Pass | None, crossings: int) -> None:
+        self.commit("outcome", outcome_payload(self.settings.where, ended, holder, crossings), passage)
+        site_use = self.settings.site_use
+        if holder and site_use and ended.outcome in ("passed", "opened_unconfirmed"):
+            people, now = min(self.admitted(holder), crossings) or holder.party_size, self._now
+            crossing = site_use.crossing(holder, self.settings.where.direction, passage, people, now.at_ms)
+            self.want(TellSite(crossing, now.trusted))
+
+    def move_barrier(self, passage: bytes) -> None:
         if self.settings.has_barrier:
             self._effects.append(OpenBarrier(passage))
 
-    def _admitted(self, holder: Pass | None) -> int:
+    def admitted(self, holder: Pass | None) -> int:
         """How many times the beam is to be crossed: a car with a family in it crosses it once."""
         return holder.party_size if holder and self.settings.where.lane_kind == "person" else 1
 
-    def _open(self, passage: bytes, by: By, admitted: int, now: Moment) -> None:
+    def open(self, passage: bytes, by: By, admitted: int, now: Moment) -> None:
         timeouts = self.world.policy.timeouts
         factor = timeouts.assisted_factor if self.assisted else 1.0
         wait_ms = round(timeouts.crossing_s * factor * (1 + 0.5 * (admitted - 1)) * 1000)
         self.opening = Opening(passage, by, admitted, now.mono_ms, self.settings.pulse_ms, wait_ms)
 
-    def _finish_shown(self, outcome: Outcome) -> None:
+    def finish_shown(self, outcome: Outcome) -> None:
         shown = self.shown
         if shown is None or not shown.open:
             return
         shown.open = False
-        self._outcome(shown.passage, Ended(outcome, ""), shown.holder, 0)
+        self.outcome(shown.passage, Ended(outcome, ""), shown.holder, 0)
 
     @property
     def under_way(self) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from checkpoint.records import CheckResult
 from edge.attempt import Attempt, rule_of, wanted_people
 from edge.lane import Lane
+from edge.lane_guard import CLEARABLE
 from edge.opening import By, Opening
 from edge.shown import Shown
 from edge.status import LaneView, Tick, TickState
@@ -20,6 +21,9 @@ _TICK_OF: Final[dict[str, TickState]] = {
     "not_obtained": "missing",
     "skipped": "off",
 }
+
+# Of what held nobody up, the guard is told this much.
+_NOTED: Final = ("stale_revocation", "site_apart", "passback", "seen_elsewhere", "quota_used", "quota_late")
 
 _OPENED_BY: Final[dict[By, str]] = {"guard": "admitted_by_guard", "exit_button": "exit_button", "fire": "fire"}
 
@@ -45,16 +49,6 @@ def view(lane: Lane, recording: bool) -> LaneView:
 
 def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, ...]) -> LaneView:
     where = lane.settings.where
-    notes = tuple(
-        note
-        for note, holds in (
-            ("assisted", lane.assisted),
-            ("binding_weak", lane.presence.weak),
-            ("tailgating", lane.opening is not None and lane.opening.tailgated),
-            ("measured_by_hand", lane.shown is not None and lane.shown.by_hand),
-        )
-        if holds
-    )
     return LaneView(
         name=where.lane,
         direction=where.direction,
@@ -63,8 +57,20 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
         reason=reason,
         prompt=prompt,
         ticks=ticks,
-        notes=notes,
+        notes=_notes(lane),
     )
+
+
+def _notes(lane: Lane) -> tuple[str, ...]:
+    said = (
+        ("assisted", lane.assisted),
+        ("binding_weak", lane.presence.weak),
+        ("tailgating", lane.opening is not None and lane.opening.tailgated),
+        ("measured_by_hand", lane.shown is not None and lane.shown.by_hand),
+    )
+    decision = lane.shown.decision if lane.shown else None
+    noted = {*decision.warnings, *decision.tags} if decision else set()
+    return (*(note for note, holds in said if holds), *(code for code in _NOTED if code in noted))
 
 
 def _opened_view(lane: Lane, opening: Opening) -> LaneView:
@@ -91,11 +97,19 @@ def _verdict_view(lane: Lane, shown: Shown) -> LaneView:
         tail=holder.pass_id.hex()[-4:].upper() if holder else "",
         party_size=holder.party_size if holder else 1,
         party_passed=lane.opening.crossings if lane.opening else 0,
+        next_exit=_next_exit(decision.results),
+        clearable=decision.reason in CLEARABLE and shown.open,
     )
 
 
+def _next_exit(results: tuple[CheckResult, ...]) -> str:
+    """From when on the household may go out again, as the quota says: local time, ISO 8601."""
+    used = (result.value for result in results if result.reason == "quota_used")
+    return next((value for value in used if isinstance(value, str)), "")
+
+
 def _attempt_view(lane: Lane, attempt: Attempt) -> LaneView:
-    rule = rule_of(attempt.holder, lane.settings, lane.world)
+    rule = rule_of(attempt.presented, lane.settings, lane.world)
     people, wanted = attempt.taking.people, wanted_people(attempt.holder, rule)
     ticks = []
     for check in rule.checks:
@@ -135,6 +149,8 @@ def _ticks(results: tuple[CheckResult, ...]) -> tuple[Tick, ...]:
 def _prompt_during(attempt: Attempt, wanted: int) -> str:
     if attempt.presented is None:
         return "prompt_scan"
+    if attempt.asked:
+        return "prompt_asking"
     if attempt.taking.in_shade:
         return "prompt_shade"
     if 0 < len(attempt.taking.people) < wanted and not attempt.taking.wants_second:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,11 @@ import uuid_utils
 
 from checkpoint.level import LaneLevel, LevelState
 from checkpoint.records import Where
+from edge.city_wiring import city_systems
+from edge.keys import load_or_make_secret
 from edge.lane import Lane
+from edge.place_code import PlaceCodes
+from edge.site_use import SiteUse
 from edge.world import LaneSettings, World
 from firmware_config.schema import Enrolment, GateFile
 from firmware_config.schema import Lane as LaneTable
@@ -23,14 +28,23 @@ def new_passage(_at_ms: int) -> bytes:
 
 
 def build_lanes(
-    file: GateFile, enrolment: Enrolment, world: World, folder: Path, blind: Callable[[bytes], str]
+    file: GateFile,
+    enrolment: Enrolment,
+    world: World,
+    folder: Path,
+    blind: Callable[[bytes], str],
+    site_use: SiteUse | None = None,
+    place: PlaceCodes | None = None,
 ) -> dict[str, Lane]:
+    """`site_use` and `place`: see LaneSettings."""
     grids = tuple(reversed(enrolment.grid_path.split("/")))
     lanes = {}
     for table in file.lanes:
         state = _read_level(folder / f"level-{table.name}.msgpack")
         level = LaneLevel(world.policy.temperature, state)
-        lanes[table.name] = Lane(_settings(file, table, enrolment.site, grids, blind), world, new_passage, level)
+        settings = _settings(file, table, enrolment.site, grids, blind)
+        settings = replace(settings, site_use=site_use, place=place, city=city_systems(file))
+        lanes[table.name] = Lane(settings, world, new_passage, level)
     return lanes
 
 
@@ -51,6 +65,13 @@ def _settings(
         pulse_ms=round(table.barrier.pulse_s * 1000) if table.barrier else 0,
         blind=blind,
     )
+
+
+def place_codes(file: GateFile, folder: Path) -> PlaceCodes | None:
+    """The place code of this gate; its secret outlives a restart, so that whoever has just scanned it is let on."""
+    if file.place_code is None:
+        return None
+    return PlaceCodes(load_or_make_secret(folder / "place.key"), file.gate.id, file.place_code.base_url)
 
 
 def save_levels(lanes: Mapping[str, Lane], folder: Path) -> None:

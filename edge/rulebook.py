@@ -1,15 +1,18 @@
-"""What is in force at this gate: policy and trust list as installed, how old they are, and the world that lanes see."""
+"""What is in force at this gate: policy, trust, status, step secrets; how old they are; and the world lanes see."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
 
+from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
 from checkpoint.policy import in_force, parse_policy
 from checkpoint.policy_schema import Attendance, Policy
+from checkpoint.status_list import NO_STATUS
+from checkpoint.steps import NO_STEPS, StepSecrets
 from checkpoint.trust import TrustList
 from edge.clock import Moment
-from edge.downlink import PolicyInstalled, TrustInstalled
+from edge.downlink import PolicyInstalled, StatusInstalled, TrustInstalled
 from edge.world import World
 
 
@@ -39,18 +42,29 @@ class Rulebook:
         self._trusts: dict[str, TrustList] = {}
         self._everyday = everyday_policy()
         self._trust = TrustList(())
+        self._foreign: dict[str, ForeignKeys] = {}
+        self._foreign_keys: ForeignKeys | None = None
+        self._status = NO_STATUS
+        # Replaced whole by whoever opens this gate's roster.
+        self.steps: StepSecrets = NO_STEPS
         self._untrusted_since_ms: int | None = None
         # What was in force when the clock could last be believed.
         self._last: Policy | None = None
 
-    def take(self, fact: PolicyInstalled | TrustInstalled) -> None:
-        """Put an installed document in force. Trust lists of all scopes count together."""
+    def take(self, fact: PolicyInstalled | TrustInstalled | StatusInstalled) -> None:
+        """Put an installed document in force. Trust lists of all scopes count together, status lists each alone."""
         scope = fact.document.scope
-        if isinstance(fact, PolicyInstalled):
-            self._policies[scope] = fact.policy
-        else:
-            self._trusts[scope] = fact.trust
-            self._trust = TrustList(entry for trust in self._trusts.values() for entry in trust.entries)
+        match fact:
+            case PolicyInstalled(policy=policy):
+                self._policies[scope] = policy
+            case TrustInstalled(trust=trust, foreign=foreign):
+                self._trusts[scope], self._foreign[scope] = trust, foreign
+                self._trust = TrustList(entry for trust in self._trusts.values() for entry in trust.entries)
+                joined = NO_KEYS.joined(self._foreign.values())
+                # Without a key such passes are known by their name only, and not read.
+                self._foreign_keys = joined if joined.entries else None
+            case StatusInstalled(status=status):
+                self._status = self._status.with_list(scope, status)
 
     def confirmed(self, now: Moment) -> None:
         """The collector answered: what it retains for this gate has been received."""
@@ -76,8 +90,8 @@ class Rulebook:
             return self._last
         return self._last or next(iter(narrowest), self._everyday)
 
-    def world(self, link_age_s: float | None, now: Moment) -> World:
-        """Everything that lanes need to know beside their own facts."""
+    def world(self, link_age_s: float | None, now: Moment, apart: bool = False) -> World:
+        """Everything that lanes need to know beside their own facts. `apart`: see World."""
         if now.trusted:
             self._untrusted_since_ms = None
         elif self._untrusted_since_ms is None:
@@ -91,4 +105,8 @@ class Rulebook:
             lists_age_s=age_s if self._trusts else None,
             policy_age_s=age_s if self._policies else 0.0,
             clock_untrusted_since_ms=self._untrusted_since_ms,
+            status=self._status,
+            steps=self.steps,
+            foreign=self._foreign_keys,
+            apart=apart,
         )

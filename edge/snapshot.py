@@ -36,6 +36,7 @@ def snapshot_of(
     now: Moment,
 ) -> Snapshot:
     until = policy.valid_until
+    place = next((lane.settings.place for lane in lanes.values()), None)
     return Snapshot(
         at_ms=now.at_ms,
         mono_ms=now.mono_ms,
@@ -59,4 +60,5 @@ def snapshot_of(
         call_role_en=file.call.role_en,
         call_phone=file.call.phone,
         recording=recording,
+        place_code=place.text(now.at_ms // 1000) if place else "",
     )

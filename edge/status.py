@@ -28,6 +28,8 @@ class LaneView(msgspec.Struct, frozen=True):
     prompt: str
     ticks: tuple[Tick, ...]
     object_c: float | None = None
+    plate: str = ""
+    visited: str = ""
     ambient_c: float | None = None
     pass_class: str = ""
     tail: str = ""
@@ -39,6 +41,10 @@ class LaneView(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     # Where `object_c` was measured: forehead, wrist, neck; empty before the first reading.
     body_site: str = ""
+    # When the household may go out again: local time, ISO 8601; empty unless its ways out are used up.
+    next_exit: str = ""
+    # The guard can clear what stopped this pass.
+    clearable: bool = False
 
 
 class FaultView(msgspec.Struct, frozen=True):
@@ -81,13 +87,20 @@ class Snapshot(msgspec.Struct, frozen=True):
     silent_after_s: float = 30.0
     # The site's zone, in which the screen shows its times.
     timezone: str = "Asia/Shanghai"
+    # The link that people without a pass scan at the moment; empty without a place code.
+    place_code: str = ""
 
 
 class GuardAct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a guard does at the screen, already authenticated. `reason` is a code of the override reasons."""
+    """What a guard does at the screen, already authenticated. `reason` is a code of the override reasons.
 
-    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist"]
+    `plate` and `visited` with `walk_up`: whose car it is, and where somebody without a pass is going.
+    """
+
+    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist", "clear_passback", "walk_up"]
     lane: str
     passage: str = ""
     reason: str = ""
     object_c: float | None = None
+    plate: str = ""
+    visited: str = ""

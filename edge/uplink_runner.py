@@ -51,13 +51,23 @@ class RetainedCommand:
     """A retained message on the command topic was refused: an old command must never act."""
 
 
-Delivered = UplinkEvent | DocumentArrived | CommandArrived | RetainedCommand
+@dataclass(frozen=True, slots=True)
+class SiteHeard:
+    """A message on a topic of the gate's site: nothing about it is verified yet."""
+
+    topic: str
+    data: bytes
 
 
-def subscriptions(gate: str, places: Sequence[str]) -> tuple[str, ...]:
-    """What a gate listens to. `places`: its own id, site id and grid ids, whose documents concern it."""
+Delivered = UplinkEvent | DocumentArrived | CommandArrived | RetainedCommand | SiteHeard
+
+
+def subscriptions(gate: str, places: Sequence[str], site: str = "") -> tuple[str, ...]:
+    """What a gate listens to. `places`: its own id, site id and grid ids, whose documents concern it. `site`: whose
+    gates it hears; empty: none."""
     documents = [topics.document(place, "+") for place in places]
-    return (topics.watermark(gate), topics.command(gate), *documents)
+    others = (topics.seen(site, "+"),) if site else ()
+    return (topics.watermark(gate), topics.command(gate), *documents, *others)
 
 
 class UplinkRunner:
@@ -147,6 +157,15 @@ class UplinkRunner:
         """The faults that stand now, for the next heartbeat."""
         self._post(lambda: self._core.faults(names))
 
+    def say(self, topic: str, data: bytes) -> None:
+        """Publish one message now, not retained; without a connection it is dropped."""
+        self._post(lambda: self._say(topic, data))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has let us in, as of the last turn."""
+        return self._connected_mono_ms is not None
+
     def age_s(self, now: Moment) -> float | None:
         """Seconds since the collector's last answer that counted; None before the first."""
         age_ms = self._core.link_age_ms(now)
@@ -177,6 +196,10 @@ class UplinkRunner:
     def _post(self, item: LinkFact | Callable[[], None]) -> None:
         with contextlib.suppress(queue.Full):
             self._inbox.put_nowait(item)
+
+    def _say(self, topic: str, data: bytes) -> None:
+        if self._connected_mono_ms is not None:
+            self._link.publish(topic, data, False)
 
     def _nothing(self) -> None:
         """Only wakes the thread."""
@@ -250,6 +273,8 @@ class UplinkRunner:
                 _log.warning("answer_not_taken", effect=effect)
         elif message.topic == topics.command(self._gate):
             self._deliver(RetainedCommand() if message.retained else CommandArrived(message.payload))
+        elif topics.from_site(message.topic) is not None:
+            self._deliver(SiteHeard(message.topic, message.payload))
         else:
             self._deliver(DocumentArrived(message.topic, message.payload))
 

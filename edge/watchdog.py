@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,14 +24,23 @@ class GateWatch:
 
     The core and the screen are vital: nothing decides or shows without them, and nobody can take the lanes from a
     thread that hangs in one. So is the uplink: it may hang inside a transaction, and only the end of the process
-    takes the outbox's lock from it.
+    takes the outbox's lock from it. `others`: threads beside devices and link, with what replaces each.
     """
 
-    def __init__(self, core: Heart, screen: Heart, uplink: UplinkRunner, parts: Parts, post: Post) -> None:
+    def __init__(
+        self,
+        core: Heart,
+        screen: Heart,
+        uplink: UplinkRunner,
+        parts: Parts,
+        post: Post,
+        others: Callable[[], Sequence[tuple[Heart, Callable[[], Replaced]]]] = tuple,
+    ) -> None:
         self._vital = (Ward(core), Ward(screen), Ward(uplink.heart))
         self._uplink = uplink
         self._parts = parts
         self._post = post
+        self._others = others
         self._waits: list[Replaced] = []
 
     def wards(self) -> list[Ward]:
@@ -40,7 +49,10 @@ class GateWatch:
             self._waits.remove(replaced)
             self._post(FaultOver(replaced.device, replaced.lane, _HUNG))
         link = [Ward(heart, partial(self._replace_link, heart.name)) for heart in self._uplink.link_hearts]
-        devices = [Ward(heart, partial(self._replace, heart.name, act)) for heart, act in self._parts.hearts()]
+        devices = [
+            Ward(heart, partial(self._replace, heart.name, act))
+            for heart, act in (*self._parts.hearts(), *self._others())
+        ]
         return [*self._vital, *link, *devices]
 
     def _replace(self, name: str, act: Callable[[], Replaced]) -> None:

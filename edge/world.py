@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from checkpoint.foreign.keys import ForeignKeys
+from checkpoint.formats.city import CitySystem
 from checkpoint.policy_schema import Attendance, Policy
 from checkpoint.records import Where
+from checkpoint.status_list import NO_STATUS, StatusBook
+from checkpoint.steps import NO_STEPS, StepSecrets
 from checkpoint.trust import TrustList
+from edge.place_code import PlaceCodes
+from edge.site_use import SiteUse
 
 
 @dataclass(frozen=True, slots=True)
 class LaneSettings:
     """One lane as configured. `here` lists site and grids, narrowest first; `grids` the grids alone.
 
-    `blind` gives what may be recorded of a code that is no pass.
+    `blind` gives what may be recorded of a code that is no pass. `site_use`: what the gates of the site have seen.
+    `place`: the place code that this gate's screen shows; None if it shows none. `city`: city systems whose codes are
+    recognised.
     """
 
     where: Where
@@ -29,11 +37,15 @@ class LaneSettings:
     has_thermometer: bool
     pulse_ms: int
     blind: Callable[[bytes], str]
+    site_use: SiteUse | None = None
+    place: PlaceCodes | None = None
+    city: tuple[CitySystem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The rest of the gate at this moment. Ages in seconds; None: never."""
+    """The rest of the gate at this moment. Ages in seconds; None: never. `apart`: other gates of the site can't be
+    heard."""
 
     policy: Policy
     trust: TrustList
@@ -42,3 +54,7 @@ class World:
     lists_age_s: float | None
     policy_age_s: float | None
     clock_untrusted_since_ms: int | None
+    status: StatusBook = NO_STATUS
+    steps: StepSecrets = NO_STEPS
+    foreign: ForeignKeys | None = None
+    apart: bool = False

@@ -38,12 +38,13 @@ def password_line(user: str, password: str, salt: bytes) -> str:
     return f"{user}:$7${_ITERATIONS}${b64encode(salt).decode()}${b64encode(digest).decode()}"
 
 
-def acl_text(gates: Iterable[tuple[str, str]], collector_user: str, subscriber_user: str | None) -> str:
-    """The ACL file: each gate (user, gate id) its own topics, the collector all, the subscriber what is for the public.
+def acl_text(gates: Iterable[tuple[str, str, str]], collector_user: str, subscriber_user: str | None) -> str:
+    """The ACL file: each gate (user, gate id, site id) its own topics and what the gates of its site tell each other,
+    the collector all it answers, the subscriber what is for the public.
 
-    Raises ValueError for a user or gate id that has no place in it, and for a user named twice.
+    Raises ValueError for a user, gate or site id that has no place in it, and for a user named twice.
     """
-    blocks = [_gate_block(user, gate) for user, gate in gates]
+    blocks = [_gate_block(user, gate, site) for user, gate, site in gates]
     blocks.append(_block(collector_user, _collector_rules()))
     if subscriber_user is not None:
         blocks.append(_block(subscriber_user, [("read", topic) for topic in _FOR_SUBSCRIBERS]))
@@ -56,11 +57,12 @@ def acl_text(gates: Iterable[tuple[str, str]], collector_user: str, subscriber_u
 _FOR_SUBSCRIBERS: Final = (topics.summary("#"), topics.passage("#"), f"{topics.PREFIX}/escalation/#")
 
 
-def _gate_block(user: str, gate: str) -> str:
-    if not topics.is_slug(gate):
-        raise ValueError(f"{gate!r} is no gate id: 1 to 32 small letters, digits and hyphens")
-    written = [topics.records(gate), topics.alarm(gate), topics.state(gate)]
-    read = [topics.watermark(gate), topics.command(gate), f"{topics.PREFIX}/document/#"]
+def _gate_block(user: str, gate: str, site: str) -> str:
+    for name, what in ((gate, "gate"), (site, "site")):
+        if not topics.is_slug(name):
+            raise ValueError(f"{name!r} is no {what} id: 1 to 32 small letters, digits and hyphens")
+    written = [topics.records(gate), topics.alarm(gate), topics.state(gate), topics.seen(site, gate)]
+    read = [topics.watermark(gate), topics.command(gate), f"{topics.PREFIX}/document/#", topics.seen(site, "+")]
     return _block(user, [("write", topic) for topic in written] + [("read", topic) for topic in read])
 
 

@@ -14,6 +14,7 @@ _SECRETS: Final = frozenset({"broker_password", "guard_pin_hash"})
 _MAX_SHOWN: Final = 60
 _PATTERNS: Final = {
     r"^[a-z0-9-]{1,32}$": "1 to 32 small letters, digits and hyphens",
+    r"^https?://[^\s#]{1,100}$": "an address beginning with http:// or https://, without #, of at most 108 characters",
     r"^[0-9a-f]{64}$": "64 small hexadecimal digits",
     r"^[a-z0-9-]{1,32}(/[a-z0-9-]{1,32}){0,4}$": "1 to 5 ids of small letters, digits and hyphens, joined by /",
 }

@@ -57,6 +57,25 @@ class Screen(_Table, frozen=True):
     guard_pin_hash: str | None = None
 
 
+class PlaceCode(_Table, frozen=True):
+    """The code on the screen that people without a pass scan; it leads to the residents' page."""
+
+    # Gate and nonce follow as its fragment.
+    base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s#]{1,100}$")]
+
+
+class CityCodes(_Table, frozen=True):
+    """Codes of one city system: known by their host, and asked about through the operator's bridge."""
+
+    hosts: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=16)]
+    # None: the token is the last part of the path.
+    token_key: Text | None = None
+    # Without a bridge such codes are recognised, and nobody is asked.
+    url: Text | None = None
+    secret_file: Text | None = None
+    timeout_s: Annotated[float, msgspec.Meta(ge=0.5, le=10)] = 3.0
+
+
 class OutboxTable(_Table, frozen=True):
     retain_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
     reserve_mib: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 16
@@ -117,6 +136,8 @@ class GateFile(_Table, frozen=True):
     broker: Broker = Broker()
     screen: Screen = Screen()
     outbox: OutboxTable = OutboxTable()
+    place_code: PlaceCode | None = None
+    city_codes: dict[Slug, CityCodes] = {}
     boards: dict[str, Device] = {}
 
 

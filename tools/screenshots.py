@@ -15,10 +15,13 @@ import msgspec
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from central.keys import load_key
+from central.resident import ResidentServer
+from central.resident.server import Door
 from central.screen import OperatorsServer
 from edge.screen import ScreenServer
 from edge.status import LaneView, Snapshot
-from tests.browser import ARGUMENTS, CHROMIUM, KIOSK
+from tests.browser import ARGUMENTS, CHROMIUM, KIOSK, PHONE
+from tests.central.resident.sample_desk import TOKEN, SampleDesk
 from tools import screen_samples
 from tools.board_samples import SampleViews
 from tools.demo.office import Office
@@ -48,6 +51,7 @@ def states(out_dir: Path) -> list[Path]:
         server = OperatorsServer("127.0.0.1", 0, SampleViews())
         made.append(_picture_board(browser, f"http://127.0.0.1:{server.start()}/{_COMMUNITY}", out_dir))
         server.stop()
+        made.append(_picture_resident(browser, out_dir))
     return made
 
 
@@ -89,6 +93,18 @@ def _picture_board(browser: Browser, url: str, out_dir: Path) -> Path:
     page.locator("#tree tr").first.wait_for()
     path = _shot(page, out_dir / "operators.png", full=True)
     page.close()
+    return path
+
+
+def _picture_resident(browser: Browser, out_dir: Path) -> Path:
+    desk = SampleDesk()
+    server = ResidentServer(Door("127.0.0.1", 0), desk, lambda: desk.now_s() * 1000)
+    page = browser.new_page(viewport=PHONE)
+    page.goto(f"http://127.0.0.1:{server.start()}/#k={TOKEN}")
+    page.locator("#pass[data-mode=online]").wait_for()
+    path = _shot(page, out_dir / "resident-pass.png")
+    page.close()
+    server.stop()
     return path
 
 

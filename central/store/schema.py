@@ -82,3 +82,36 @@ CREATE TABLE rescue(
   last INTEGER NOT NULL, signed INTEGER NOT NULL, by TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL,
   at_ms INTEGER NOT NULL);
 """
+
+# Who lives and works behind the gates, and what they were given. An ID number is here only as a keyed HMAC (`id_mac`)
+# and inside `document_digest`, whose salt is the pass id: both are made when the number is seen, so a person and an
+# application have their pass id before they have a pass. `claims` is the payload of the pass as it was last signed.
+# `status`: 0 valid, 1 revoked, 2 suspended, 3 ask. `link_digest`: SHA-256 of the token in a link to the pass.
+# `application.state`: pending, confirmed, refused.
+TABLES_3: Final = """
+CREATE TABLE household(
+  id BLOB PRIMARY KEY, site TEXT NOT NULL, unit_label TEXT NOT NULL, note TEXT NOT NULL, UNIQUE(site, unit_label));
+CREATE TABLE person(
+  no INTEGER PRIMARY KEY, site TEXT NOT NULL, household BLOB REFERENCES household(id), class TEXT NOT NULL,
+  name TEXT NOT NULL, phone TEXT NOT NULL, plate TEXT NOT NULL, party_size INTEGER NOT NULL, id_mac BLOB,
+  subject BLOB NOT NULL, pass_id BLOB NOT NULL UNIQUE, document_digest BLOB, confirmed_ms INTEGER,
+  declared TEXT NOT NULL, UNIQUE(site, id_mac));
+CREATE INDEX person_household ON person(household);
+CREATE TABLE issued(
+  pass_id BLOB PRIMARY KEY, person INTEGER REFERENCES person(no), subject BLOB NOT NULL, class TEXT NOT NULL,
+  household BLOB, list_scope TEXT, status_index INTEGER, status INTEGER NOT NULL, status_why TEXT NOT NULL,
+  status_ms INTEGER NOT NULL, not_before_s INTEGER NOT NULL, expires_s INTEGER NOT NULL, claims BLOB NOT NULL,
+  link_digest BLOB UNIQUE, device_key BLOB, variant TEXT NOT NULL, issued_ms INTEGER NOT NULL, invited_by BLOB,
+  UNIQUE(list_scope, status_index));
+CREATE INDEX issued_person ON issued(person);
+CREATE INDEX issued_household ON issued(household);
+CREATE TABLE cutoff(
+  scope TEXT NOT NULL, kind TEXT NOT NULL, value BLOB NOT NULL, before_s INTEGER NOT NULL, set_ms INTEGER NOT NULL,
+  by TEXT NOT NULL, PRIMARY KEY(scope, kind, value)) WITHOUT ROWID;
+CREATE TABLE application(
+  no INTEGER PRIMARY KEY, site TEXT NOT NULL, unit_label TEXT NOT NULL, class TEXT NOT NULL, name TEXT NOT NULL,
+  phone TEXT NOT NULL, plate TEXT NOT NULL, party_size INTEGER NOT NULL, id_mac BLOB, pass_id BLOB NOT NULL UNIQUE,
+  document_digest BLOB, declared TEXT NOT NULL, link_digest BLOB NOT NULL UNIQUE, applied_ms INTEGER NOT NULL,
+  state TEXT NOT NULL, decided_ms INTEGER, by TEXT NOT NULL, why TEXT NOT NULL);
+CREATE INDEX application_pending ON application(site, no) WHERE state = 'pending';
+"""

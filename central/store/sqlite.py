@@ -14,9 +14,12 @@ from central.store.base import Dimension
 from central.store.cases import CaseTables
 from central.store.counts import CountTables
 from central.store.gates import GateTables
+from central.store.issued import IssuedTables
+from central.store.people import PeopleTables
 from central.store.records import RecordTables
 from central.store.rescues import RescueTable
-from central.store.schema import TABLES_1, TABLES_2
+from central.store.schema import TABLES_1, TABLES_2, TABLES_3
+from central.store.status_rows import StatusQueries
 from central.store.topics import TopicTables
 
 _BUSY_S = 30.0
@@ -37,11 +40,28 @@ def _tables_2(db: Database) -> None:
         db.execute(statement)
 
 
+@_migrations(name="0003_people_and_passes")
+def _tables_3(db: Database) -> None:
+    for statement in TABLES_3.split(";\n"):
+        db.execute(statement)
+
+
 class StoreError(RuntimeError):
     """The store can't be opened, or is not what it should be; the message names the file and the remedy."""
 
 
-class SqliteStore(GateTables, RecordTables, CountTables, CaseTables, TopicTables, RescueTable, AuditQueries):
+class SqliteStore(
+    GateTables,
+    RecordTables,
+    CountTables,
+    CaseTables,
+    TopicTables,
+    RescueTable,
+    PeopleTables,
+    IssuedTables,
+    StatusQueries,
+    AuditQueries,
+):
     """One connection; use it in one thread at a time. Several stores may be open on one file."""
 
     def __init__(self, file: Path, *, read_only: bool = False) -> None:

@@ -17,20 +17,34 @@ MOST_BYTES: Final = 1024
 ACT_HEADER: Final = "x-guankou-act"
 
 _Code = Annotated[str, msgspec.Meta(max_length=64)]
+# What a guard types: no control characters, so that it stays one line wherever it is read.
+_Plate = Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Unit = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the page sends. `object_c` only with `measured`: a temperature that the guard took by hand."""
+    """What the page sends. `object_c` only with `measured`: a temperature that the guard took by hand. `plate` and
+    `visited` only with `walk_up`, and never a name."""
 
-    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist"]
+    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist", "clear_passback", "walk_up"]
     lane: _Code
     pin: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
     passage: _Code = ""
     reason: _Code = ""
     object_c: Annotated[float, msgspec.Meta(ge=20, le=45)] | None = None
+    plate: _Plate = ""
+    visited: _Unit = ""
 
     def to_act(self) -> GuardAct:
-        return GuardAct(act=self.act, lane=self.lane, passage=self.passage, reason=self.reason, object_c=self.object_c)
+        return GuardAct(
+            act=self.act,
+            lane=self.lane,
+            passage=self.passage,
+            reason=self.reason,
+            object_c=self.object_c,
+            plate=self.plate,
+            visited=self.visited,
+        )
 
 
 class ActDesk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from checkpoint.reasons import OVERRIDES
 from edge.screen import texts
 from edge.screen.texts import reason_words, word
 from edge.status import FaultView, LaneView, Snapshot, Tick
+from webscreen.symbol import symbol
 from webscreen.words import Words, age
 
 POLICY_ENDS_SOON_MS: Final = 3 * 86_400_000
@@ -34,7 +36,8 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class LanePage(msgspec.Struct, frozen=True):
-    """One lane as shown. `since_s`: how long it has been in this state, None when unknown."""
+    """One lane as shown. `since_s`: how long it has been in this state, None when unknown. `clearable`: the guard can
+    clear what stopped this pass."""
 
     id: str
     title: Words
@@ -50,6 +53,7 @@ class LanePage(msgspec.Struct, frozen=True):
     passage: str
     since_s: int | None
     notes: tuple[Words, ...]
+    clearable: bool
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -64,6 +68,13 @@ class Choice(msgspec.Struct, frozen=True):
 
     code: str
     words: Words
+
+
+class PlaceCode(msgspec.Struct, frozen=True):
+    """The place code as SVG path data, in modules; `side` with its quiet zone of four."""
+
+    path: str
+    side: int
 
 
 class GuardPage(msgspec.Struct, frozen=True):
@@ -86,6 +97,7 @@ class GuardPage(msgspec.Struct, frozen=True):
     phone: str
     acts: bool
     overrides: tuple[Choice, ...]
+    place_code: PlaceCode | None
 
 
 _OVERRIDES: Final = tuple(Choice(code, texts.reason_words(code)[0]) for code in OVERRIDES)
@@ -112,11 +124,23 @@ def guard_page(snapshot: Snapshot, build: str, acts: bool) -> GuardPage:
         phone=snapshot.call_phone,
         acts=acts,
         overrides=_OVERRIDES,
+        place_code=_place_code(snapshot.place_code),
     )
+
+
+# A code stands for a minute and is asked for several times a second.
+@lru_cache(maxsize=2)
+def _place_code(text: str) -> PlaceCode | None:
+    if not text:
+        return None
+    code = symbol(text)
+    return PlaceCode(code.path, code.side)
 
 
 def _lane(lane: LaneView, mono_ms: int) -> LanePage:
     happened, todo = reason_words(lane.reason)
+    if lane.next_exit:
+        todo = _next_exit(lane.next_exit)
     # A refusal without a prompt of its own tells the resident what its reason asks for.
     prompt = reason_words(lane.prompt)[0] if lane.prompt else todo
     return LanePage(
@@ -134,7 +158,14 @@ def _lane(lane: LaneView, mono_ms: int) -> LanePage:
         passage=lane.passage,
         since_s=max(0, mono_ms - lane.since_mono_ms) // 1000 if mono_ms and lane.since_mono_ms else None,
         notes=tuple(reason_words(note)[0] for note in lane.notes),
+        clearable=lane.clearable,
     )
+
+
+def _next_exit(local: str) -> Words:
+    """From when on somebody may go out again: day and hour at the gate, as ISO 8601 writes them."""
+    said, when = reason_words("next_exit")[0], f"{local[5:10]} {local[11:16]}"
+    return Words(f"{said.zh} {when}", f"{said.en} {when}")
 
 
 def _title(lane: LaneView) -> Words:

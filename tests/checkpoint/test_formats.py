@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checkpoint import cose
 from checkpoint.formats import gk1, read_pass
-from checkpoint.passes import CLASS_BY_NUMBER, LONGEST_LIFETIME_S, Claims, PassClass, Presented, Travel
+from checkpoint.passes import CLASS_BY_NUMBER, LONGEST_LIFETIME_S, Arrival, Claims, PassClass, Presented, Travel
 from checkpoint.trust import TrustList
 from tests.checkpoint.pass_samples import DAY_S, KEY, KID, NOW_S, STRANGER, TRUST, claims, entry
 
@@ -67,13 +67,17 @@ def any_claims(draw: st.DrawFn) -> Claims:
         plate=draw(st.none() | st.just("赣A12345")),
         device_key=draw(st.none() | st.binary(min_size=32, max_size=32)),
         party_size=draw(st.integers(1, 20)),
+        arrival=draw(st.none() | st.builds(Arrival, slug, st.binary(min_size=8, max_size=8))),
+        uses=draw(st.none() | st.integers(1, 100)),
     )
 
 
 @given(any_claims())
 def test_what_is_issued_is_read_back_claim_by_claim(given_claims: Claims) -> None:
     presented = read(gk1.issue(given_claims, KEY))
-    assert presented.valid
+    live = given_claims.device_key is None or given_claims.rotates
+    assert presented.reason == ("pass_valid" if live else "device_proof_missing")
+    assert presented.variant == ("rotating" if live and given_claims.rotates else "static")
     assert presented.pass_ is not None
     assert presented.pass_.key_id == KID
     for name in Claims.__dataclass_fields__:
@@ -108,9 +112,9 @@ def test_claims_that_are_not_known_yet_are_ignored() -> None:
         (b"A" * 8001, None, "pass_too_long"),
         (b"GK1:" + b"A" * 556, "GK1", "pass_malformed"),
         (b"GK1:" + b"A" * 557, "GK1", "pass_too_long"),
-        (b"GK1T:ABC", "GK1T", "format_not_enabled"),
+        (b"GK1T:ABC", "GK1T", "pass_malformed"),
         (b"GK1T:" + b"A" * 556, "GK1T", "pass_too_long"),
-        (b"GK1K:ABC", "GK1K", "format_not_enabled"),
+        (b"GK1K:ABC", "GK1K", "pass_malformed"),
         (b"HC1:6BF", "HC1", "format_not_enabled"),
         (b"HC1:" + b"A" * 3997, "HC1", "pass_too_long"),
         (b"shc:/5676", "SHC", "format_not_enabled"),
@@ -219,6 +223,13 @@ def test_all_keys_under_one_key_id_are_tried() -> None:
         with_claims({}, {9: 0}),
         with_claims({}, {9: 21}),
         with_claims({}, {9: True}),
+        with_claims({}, {10: ["gate-1"]}),
+        with_claims({}, {10: ["Gate 1", bytes(8)]}),
+        with_claims({}, {10: ["gate-1", bytes(7)]}),
+        with_claims({}, {10: None}),
+        with_claims({}, {11: 0}),
+        with_claims({}, {11: True}),
+        with_claims({}, {11: 101}),
         sealed(b""),
         sealed(b"\x80"),
         sealed(cbor2.dumps(VALID_PAYLOAD, canonical=True) + b"\x00"),

@@ -20,8 +20,11 @@ from checkpoint.policy_schema import (
     FailColumn,
     FailRow,
     FailTable,
+    ListsRow,
+    PassbackSettings,
     PassSettings,
     Policy,
+    QuotaSettings,
     Rule,
     TemperatureSettings,
     Timeouts,
@@ -130,6 +133,15 @@ def test_the_first_policy_whose_time_it_is_is_in_force() -> None:
         ("for_s = 500 }", "for_s = 0 }", ["for_s = 0", "> 0"]),
         ('residents = "allow"', 'others = "allow"', ["others = 'allow'", "escalate deny"]),
         ("[fail.lists_stale]", "[fail.rain]", ["fail", "rain"]),
+        ("after_s = 1000\nnone", "after_s = 1000\nwarn_after_s = -1\nnone", ["fail.lists_stale.warn_after_s", "> 0"]),
+        ("[fail.policy_stale]", "[fail.policy_stale]\nwarn_after_s = 9", ["fail.policy_stale", "warn_after_s"]),
+        ("[fail.lists_stale]", '[pass]\nphone = ["paper"]\n[fail.lists_stale]', ["'paper'", "rotating step device"]),
+        ("[fail.lists_stale]", '[pass]\nstatic = ["guest"]\n[fail.lists_stale]', ["'guest'", "visitor"]),
+        ("[fail.lists_stale]", '[pass.foreign]\nHC1 = "visitor"\n[fail.lists_stale]', ["pass.foreign", "pass.formats"]),
+        ("[fail.lists_stale]", '[pass.foreign]\nGK1 = "allow"\n[fail.lists_stale]', ["'allow'", "visitor"]),
+        ("[fail.lists_stale]", '[passback]\nmode = "on"\n[fail.lists_stale]', ["passback.mode", "enforce"]),
+        ("[fail.lists_stale]", "[quota]\npeople = 1\n[fail.lists_stale]", ["quota", "every_days"]),
+        ("[fail.lists_stale]", "[quota]\nevery_days = 36\n[fail.lists_stale]", ["quota.every_days = 36", "<= 35"]),
         ("[fail.lists_stale]", "[zones]\n'A B' = \"low\"\n[fail.lists_stale]", ["zones", "^[a-z0-9-]{1,32}$"]),
     ],
 )  # fmt: skip
@@ -163,7 +175,11 @@ def test_a_condition_without_a_row_escalates_or_has_a_limit_where_nobody_is_ther
 
 
 @pytest.mark.parametrize(
-    "table", [Policy, Rule, TemperatureSettings, Timeouts, FailTable, FailRow, FailColumn, PassSettings]
+    "table",
+    [
+        *(Policy, Rule, TemperatureSettings, Timeouts, FailTable, FailRow, ListsRow, FailColumn, PassSettings),
+        *(PassbackSettings, QuotaSettings),
+    ],
 )
 def test_the_documentation_names_every_key(table: type[msgspec.Struct]) -> None:
     text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")

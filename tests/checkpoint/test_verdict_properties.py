@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoint.passes import Presented
 from checkpoint.policy import parse_policy
 from checkpoint.reasons import ALL
 from checkpoint.records import CheckResult
-from checkpoint.verdict import CheckFact, GateState, Retest, decide
+from checkpoint.status_list import StatusAnswer
+from checkpoint.verdict import CheckFact, GateState, PassUse, Retest, decide
 from tests.checkpoint.verdict_kit import (
     COLD,
     FEVER,
@@ -80,6 +81,7 @@ STERN = parse_policy(
         + "".join(f"[fail.{row}]\n" for row in ("clock_untrusted", "thermometer_down", "not_obtained", "camera_down"))
     ).encode()
 )
+GUARDED = parse_policy(f'{POLICY_TOML}[passback]\nmode = "enforce"\n'.encode())
 
 
 def _all_well(presented: Presented | None, measured: list[CheckFact], state: GateState) -> bool:
@@ -163,4 +165,56 @@ def test_the_way_out_is_never_held(
 def test_a_fever_or_a_low_reading_never_opens_the_way_in(measured: list[CheckFact], state: GateState) -> None:
     for bad in (FEVER, LOW, replace(LOW, manual=True)):
         decision = decide(shown(), {"temperature": (*measured, bad)}, POLICY, state, NOW_S)
+        assert decision.verdict != "allow"
+
+
+# Where everything else is in order, what is wrong with the pass can't hide behind another refusal.
+calm = st.just(gate()) | states
+measured_well = st.just([OK] * 3) | people
+mine = st.just(shown()) | good
+answers = st.builds(StatusAnswer, st.none() | st.integers(0, 3), rarely)
+
+
+@settings(max_examples=300)
+@given(mine, measured_well, calm, st.none() | answers, st.none() | st.just(7), st.sampled_from(["POLICY", "STERN"]))
+def test_a_pass_that_is_withdrawn_or_in_no_list_never_opens_except_by_the_fail_table(
+    presented: Presented,
+    measured: list[CheckFact],
+    state: GateState,
+    answer: StatusAnswer | None,
+    index: int | None,
+    name: str,
+) -> None:
+    assert presented.pass_ is not None
+    held_pass = replace(presented.pass_, status_index=index)
+    under = STERN if name == "STERN" else POLICY
+    looked = replace(state, status=answer)
+    decision = decide(replace(presented, pass_=held_pass), {"temperature": tuple(measured)}, under, looked, NOW_S)
+    if answer is not None and (answer.cut_off or answer.value in (1, 2, 3)):
+        assert decision.verdict != "allow"
+    elif index is not None and (answer is None or answer.value is None) and decision.verdict == "allow":
+        assert name == "POLICY"
+        assert decision.reason == "allowed_by_fail_table"
+        assert (held_pass.pass_class, held_pass.scope) == ("resident", ("lakeview",))
+        assert "lists_stale" in decision.tags
+        assert state.lists_age_s is not None
+        assert state.lists_age_s <= 1500
+
+
+@settings(max_examples=300)
+@given(
+    mine,
+    measured_well,
+    calm,
+    st.builds(PassUse, st.integers(0, 3), st.integers(0, 9), st.sampled_from(["", "passback", "seen_elsewhere"])),
+    st.none() | st.just(1),
+)
+def test_a_pass_that_is_used_up_or_in_two_hands_never_opens_the_way_in(
+    presented: Presented, measured: list[CheckFact], state: GateState, use: PassUse, uses: int | None
+) -> None:
+    assert presented.pass_ is not None
+    held_pass = replace(presented.pass_, uses=uses)
+    seen = replace(state, use=use)
+    decision = decide(replace(presented, pass_=held_pass), {"temperature": tuple(measured)}, GUARDED, seen, NOW_S)
+    if (use.passback and held_pass.pass_class != "emergency") or (uses is not None and use.entries >= uses):
         assert decision.verdict != "allow"

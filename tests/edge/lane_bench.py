@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from checkpoint import cose
 from checkpoint.formats import gk1
+from checkpoint.formats.city import CitySystem
 from checkpoint.level import LaneLevel
 from checkpoint.passes import Claims
 from checkpoint.policy import parse_policy
 from checkpoint.policy_schema import Attendance
-from checkpoint.records import LaneKind, OutcomeOf, Verdict, Where
+from checkpoint.records import Direction, LaneKind, OutcomeOf, Verdict, Where
 from checkpoint.temperature import Measurement
 from checkpoint.trust import TrustEntry, TrustList
 from edge import facts
 from edge.blind import Blind
 from edge.clock import Moment
-from edge.effects import ClearAlarm, Commit, Effect, OpenBarrier, RaiseAlarm
+from edge.effects import ClearAlarm, ClearPass, Commit, Effect, OpenBarrier, RaiseAlarm, TellSite
 from edge.lane import Lane
+from edge.place_code import PlaceCodes
+from edge.site_use import SiteUse
 from edge.world import LaneSettings, World
 
 START_MS = 1_770_000_000_000
@@ -63,6 +68,7 @@ def a_pass(
     expired: bool = False,
     party: int = 1,
     now_s: int = START_MS // 1000,
+    **more: Any,
 ) -> bytes:
     claims = Claims(
         pass_id=serial.to_bytes(8, "big"),
@@ -73,11 +79,11 @@ def a_pass(
         expires_s=now_s - 3600 if expired else now_s + 86_400,
         party_size=party,
     )
-    return gk1.issue(claims, key).encode()
+    return gk1.issue(replace(claims, **more), key).encode()
 
 
 def trust() -> TrustList:
-    entry = TrustEntry(cose.key_id(PUBLIC), PUBLIC, "office", frozenset({"resident"}), (), 0, 10**14)
+    entry = TrustEntry(cose.key_id(PUBLIC), PUBLIC, "office", frozenset({"resident", "visitor"}), (), 0, 10**14)
     return TrustList([entry])
 
 
@@ -93,8 +99,13 @@ class Bench:
         policy: bytes = POLICY,
         pulse_ms: int = 1000,
         lane_kind: LaneKind = "person",
+        direction: Direction = "in",
+        other_free_exit: bool = False,
+        site_use: SiteUse | None = None,
+        place: PlaceCodes | None = None,
+        city: tuple[CitySystem, ...] = (),
     ) -> None:
-        where = Where("garden", "in", "in", lane_kind)
+        where = Where("garden", direction, direction, lane_kind)
         here = ("garden", "grid-1", "city")
         settings = LaneSettings(
             where=where,
@@ -102,14 +113,18 @@ class Bench:
             here=here,
             grids=here[1:],
             warm_place=warm,
-            other_free_exit=False,
+            other_free_exit=other_free_exit,
             has_presence=sensor,
             has_beam=True,
             has_barrier=True,
             has_thermometer=True,
             pulse_ms=pulse_ms,
             blind=Blind(bytes(32)),
+            site_use=site_use,
+            place=place,
+            city=city,
         )
+        self._site_use = site_use
         parsed = parse_policy(policy)
         world = World(parsed, trust(), attendance, False, 10.0, 10.0, None)
         numbers = count(1)
@@ -132,6 +147,10 @@ class Bench:
         for effect in effects:
             if isinstance(effect, OpenBarrier):
                 self.tell(facts.BarrierMoved(effect.passage, not self.stuck))
+            elif self._site_use is not None and isinstance(effect, TellSite):
+                self._site_use.ledger.take(effect.crossing, effect.dated)
+            elif self._site_use is not None and isinstance(effect, ClearPass):
+                self._site_use.ledger.clear(effect.pass_id, effect.passage, effect.at_ms)
         return effects
 
     def wait(

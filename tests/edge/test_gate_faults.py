@@ -66,8 +66,8 @@ LANES = 4
 CODES: list[tuple[str, bytes | str, str, str]] = [
     ("health", "HC1:6BFOXN*TS0BI$ZD.P9UQ", "format_not_enabled", "HC1"),
     ("smart", "shc:/5676290952432060346029", "format_not_enabled", "SHC"),
-    ("step", "GK1T:ABC", "format_not_enabled", "GK1T"),
-    ("device", "GK1K:ABC", "format_not_enabled", "GK1K"),
+    ("step", "GK1T:ABC", "pass_malformed", "GK1T"),
+    ("device", "GK1K:ABC", "pass_malformed", "GK1K"),
     ("broken", "GK1:NOT BASE45 ~", "pass_malformed", "GK1"),
     ("long", "GK1:" + "A" * 1200, "pass_too_long", "GK1"),
     ("menu", "https://example.org/menu", "not_a_pass", "hmac:"),

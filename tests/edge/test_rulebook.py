@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from checkpoint.documents import Document
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from structlog.testing import capture_logs
+
+from checkpoint import seal
+from checkpoint.documents import Document, DocumentKind
+from checkpoint.foreign.keys import ForeignKey
+from checkpoint.foreign.trust_rows import encode_foreign, foreign_from_content
 from checkpoint.policy import parse_policy
+from checkpoint.status_list import make_status
+from checkpoint.steps import NO_STEPS, SECRET_BYTES, StepSecret, encode_roster
+from checkpoint.trust import encode_trust, trust_from_content
 from edge.clock import Moment
-from edge.downlink import PolicyInstalled
+from edge.downlink import PolicyInstalled, StatusInstalled, TrustInstalled
+from edge.rosters import Rosters
 from edge.rulebook import Rulebook
-from tests.edge.lane_bench import POLICY, START_MS
+from edge.world import World
+from tests.edge.lane_bench import ISSUER, POLICY, START_MS, trust
 
 DAY_MS = 86_400_000
 YEAR_2019_MS = 1_546_300_800_000
@@ -65,3 +78,54 @@ def test_a_gate_that_starts_with_a_wrong_clock_counts_from_its_start() -> None:
     assert ages(book, YEAR_2101_MS, 1_000, trusted=False) == 0.0
     assert ages(book, YEAR_2101_MS, 61_000, trusted=False) == 60.0
     assert ages(book, START_MS + DAY_MS, 62_000, trusted=True) == 86_400.0
+
+
+def document(kind: DocumentKind, content: bytes, scope: str = "city", version: int = 1) -> Document:
+    return Document(1, kind, scope, version, START_MS, START_MS + DAY_MS, 100, content)
+
+
+def world(book: Rulebook, *, apart: bool = False) -> World:
+    return book.world(None, Moment(START_MS, 1, True), apart)
+
+
+def test_each_status_list_stands_for_its_scope_and_a_newer_one_replaces_it() -> None:
+    book = rulebook()
+    for scope, value in (("city", 1), ("garden", 2), ("city", 3)):
+        book.take(StatusInstalled(document("status", b"", scope), make_status({0: value}, 1, 0)))
+    lists = world(book).status.lists
+    assert {scope: lists[scope].value(0) for scope in lists} == {"city": 3, "garden": 2}
+
+
+def test_foreign_keys_are_there_only_once_a_trust_list_brings_some() -> None:
+    book = rulebook()
+    native = encode_trust(trust().entries)
+    book.take(TrustInstalled(document("trust", native), trust_from_content(native)))
+    assert world(book).foreign is None
+    public = ISSUER.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    both = encode_foreign([ForeignKey(b"12345678", public)], list(trust().entries))
+    book.take(TrustInstalled(document("trust", both), trust_from_content(both), foreign_from_content(both)))
+    keys = world(book).foreign
+    assert keys is not None
+    assert [entry.kid for entry in keys.entries] == [b"12345678"]
+    assert len(world(book).trust.entries) == 1
+
+
+def test_a_roster_is_opened_by_its_gate_alone_and_a_bad_one_changes_nothing() -> None:
+    mine, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    rosters = Rosters(seal.sealing_key(mine))
+    row = StepSecret("garden", 5, bytes(SECRET_BYTES))
+    week_step = 5 * 604_800 // 30
+    held = rosters.take(document("roster", encode_roster([row], seal.sealing_public(mine)), "gate-1"))
+    assert list(held.candidates(["garden"], week_step)) == [bytes(SECRET_BYTES)]
+    with capture_logs() as logs:
+        for bad in (encode_roster([row], seal.sealing_public(other)), b"nonsense"):
+            held = rosters.take(document("roster", bad, "gate-1", 2))
+            assert list(held.candidates(["garden"], week_step)) == [bytes(SECRET_BYTES)]
+    assert [entry["event"] for entry in logs] == ["roster_not_opened"] * 2
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_world_says_whether_the_sites_gates_are_apart(apart: bool) -> None:
+    book = rulebook()
+    assert world(book).steps is NO_STEPS
+    assert world(book, apart=apart).apart is apart

@@ -259,6 +259,35 @@ def test_a_temperature_taken_by_hand_is_sent_as_a_number(stage: Stage, page: Pag
     assert stage.acts == [GuardAct("measured", "in-1", object_c=36.5)]
 
 
+def test_somebody_without_a_pass_is_noted_with_a_reason_a_plate_and_where_to(stage: Stage, page: Page) -> None:
+    _show(stage, page, LANES["wait"])
+    page.keyboard.press("2")
+    expect(page.locator("#came")).to_be_hidden()
+    page.get_by_text("无码登记放行").click()
+    page.locator("[name=plate]").fill("赣A12345")
+    page.locator("[name=visited]").fill("3-2-501")
+    page.get_by_text("配送").click()
+    page.locator("#pin").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sheet")).to_be_hidden()
+    assert stage.acts == [GuardAct("walk_up", "in-1", "", "delivery", plate="赣A12345", visited="3-2-501")]
+
+
+def test_a_pass_is_cleared_only_where_there_is_something_to_clear(stage: Stage, page: Page) -> None:
+    _show(stage, page, LANES["escalate"])
+    page.keyboard.press("2")
+    expect(page.get_by_text("解除限制")).to_have_count(0)
+    page.keyboard.press("Escape")
+    _show(stage, page, msgspec.structs.replace(LANES["escalate"], reason="passback", clearable=True))
+    page.keyboard.press("2")
+    page.get_by_text("解除限制").click()
+    page.get_by_text("认识的住户").click()
+    page.locator("#pin").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sheet")).to_be_hidden()
+    assert stage.acts == [GuardAct("clear_passback", "in-1", "01", "known_resident")]
+
+
 def test_key_3_shows_whom_to_call_and_key_4_mutes_for_a_minute(stage: Stage, page: Page) -> None:
     page.keyboard.press("3")
     expect(page.locator("#call-phone")).to_have_text("027-5550 0107")

@@ -168,3 +168,11 @@ def test_every_text_has_a_contrast_of_at_least_4_5(ink: str, ground: str) -> Non
 def test_the_neutral_state_is_never_green() -> None:
     red, green, blue = _colour("wait")
     assert green <= max(red, blue)
+
+
+def test_a_household_that_has_used_its_ways_out_reads_when_the_next_one_is() -> None:
+    used = msgspec.structs.replace(LANES["deny"], reason="quota_used", next_exit="2020-02-12T00:00+08:00")
+    lane = _lane(used)
+    assert (lane.reason.zh, lane.prompt.zh) == ("本户出门次数已用完", "下次可出门时间 02-12 00:00")
+    assert lane.prompt.en == "Next way out from 02-12 00:00"
+    assert _lane(msgspec.structs.replace(used, next_exit="")).prompt.zh == "请减少外出人数或改日再来"

@@ -16,7 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from firmware_config.broker_files import acl_text, conf_text, password_line
 from tests.edge.broker import free_port
 
-USERS = ("gate-a", "gate-b", "collector", "subscriber")
+GATES = [("gate-a", "a", "court"), ("gate-b", "b", "court"), ("gate-c", "c", "moon")]
+USERS = ("gate-a", "gate-b", "gate-c", "collector", "subscriber")
 SUCCESS = 0x00
 NO_SUBSCRIBER = 0x10
 NOT_AUTHORISED = 0x87
@@ -43,7 +44,7 @@ def broker(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("broker"), free_port()
     lines = [password_line(user, f"secret of {user}", secrets.token_bytes(12)) for user in USERS]
     (folder / "passwords").write_text("\n".join(lines) + "\n")
-    (folder / "acl").write_text(acl_text([("gate-a", "a"), ("gate-b", "b")], "collector", "subscriber"))
+    (folder / "acl").write_text(acl_text(GATES, "collector", "subscriber"))
     # Started by root it would change its user, who may not read a test's folder.
     (folder / "mosquitto.conf").write_text(conf_text(str(folder), port) + "\nuser root\n")
     command = [program, "-c", str(folder / "mosquitto.conf")]
@@ -123,7 +124,7 @@ OWN = ["records", "alarm", "state"]
 def test_our_password_lines_let_users_in_and_nobody_else(user):
     assert user("gate-a").connected == SUCCESS
     assert user("gate-a", "guessed").connected == NOT_AUTHORISED
-    assert user("gate-c").connected == NOT_AUTHORISED
+    assert user("gate-d").connected == NOT_AUTHORISED
 
 
 def test_nobody_comes_in_without_a_name(broker):
@@ -149,6 +150,8 @@ def test_a_gate_writes_its_own_topics_and_the_collector_hears_it(user, what):
     "topic",
     [f"guankou/1/gate/b/{what}" for what in [*OWN, "watermark", "command"]]
     + ["guankou/1/gate/a/watermark", "guankou/1/gate/a/command", "guankou/1/gate/a/records/x"]
+    + ["guankou/1/site/court/seen/b", "guankou/1/site/court/seen/c", "guankou/1/site/moon/seen/a"]
+    + ["guankou/1/site/court/seen/a/x"]
     + ["guankou/1/document/grid/policy", "guankou/1/summary/city", "guankou/1/passage/city", "other"],
 )
 def test_a_gate_may_write_nothing_else(user, topic):
@@ -168,6 +171,23 @@ def test_a_gate_reads_its_answers_and_documents_and_nothing_of_another(user):
         assert gate.receives(topic) == b"x"
     # The broker keeps the order of one publisher, so whatever else was meant for this gate would be here by now.
     assert sorted(gate.got) == sorted(mine)
+
+
+def test_gates_of_one_site_hear_each_other_and_nobody_else_hears_them(user):
+    speaker, listener, stranger = user("gate-a"), user("gate-b"), user("gate-c")
+    others = [stranger, user("subscriber"), user("collector")]
+    for one in (listener, *others):
+        one.subscribe("guankou/1/site/+/seen/+")
+        one.subscribe("guankou/#")
+    # The broker keeps the order of one publisher, and its own records come after what it tells its site.
+    assert speaker.publish("guankou/1/site/court/seen/a") == SUCCESS
+    assert listener.receives("guankou/1/site/court/seen/a") == b"x"
+    assert speaker.publish("guankou/1/gate/a/records") == SUCCESS
+    assert others[2].receives("guankou/1/gate/a/records") == b"x"
+    assert stranger.publish("guankou/1/site/moon/seen/c") == SUCCESS
+    assert stranger.receives("guankou/1/site/moon/seen/c") == b"x"
+    assert [topic for one in others for topic in one.got if "/site/" in topic] == ["guankou/1/site/moon/seen/c"]
+    assert list(listener.got) == ["guankou/1/site/court/seen/a"]
 
 
 def test_a_subscriber_gets_what_is_for_the_public_and_writes_nothing(user):
@@ -238,18 +258,20 @@ def test_a_user_name_never_breaks_a_file(user_name):
     with pytest.raises(ValueError, match="broker user"):
         password_line(user_name, "secret", bytes(12))
     with pytest.raises(ValueError, match="broker user"):
-        acl_text([(user_name, "a")], "collector", None)
+        acl_text([(user_name, "a", "site")], "collector", None)
 
 
-@pytest.mark.parametrize("gate", ["", "+", "#", "a/b", "A", "a\ntopic #"])
-def test_a_gate_id_never_widens_a_list(gate):
+@pytest.mark.parametrize("name", ["", "+", "#", "a/b", "A", "a\ntopic #"])
+def test_an_id_never_widens_a_list(name):
     with pytest.raises(ValueError, match="no gate id"):
-        acl_text([("gate", gate)], "collector", None)
+        acl_text([("gate", name, "site")], "collector", None)
+    with pytest.raises(ValueError, match="no site id"):
+        acl_text([("gate", "a", name)], "collector", None)
 
 
 def test_two_gates_never_share_a_user():
     with pytest.raises(ValueError, match="named twice"):
-        acl_text([("gate", "a"), ("gate", "b")], "collector", None)
+        acl_text([("gate", "a", "site"), ("gate", "b", "site")], "collector", None)
 
 
 def test_a_password_or_salt_of_the_wrong_size_is_refused():

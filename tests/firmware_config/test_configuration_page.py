@@ -21,6 +21,8 @@ SECTIONS = {
     "[broker]": schema.Broker,
     "[screen]": schema.Screen,
     "[outbox]": schema.OutboxTable,
+    "[place_code]": schema.PlaceCode,
+    "[city_codes.NAME]": schema.CityCodes,
     "[[lanes]]": schema.Lane,
     "[lanes.barrier]": schema.BarrierWire,
     "[lanes.inputs]": schema.InputsTable,

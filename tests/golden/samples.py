@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from checkpoint import chain, cose, documents, records, trust, wire
+from checkpoint import chain, cose, documents, records, site_wire, trust, wire
 from checkpoint.formats import gk1
 from checkpoint.passes import Claims, Travel
+from checkpoint.site_rules import Crossing
 
 FOLDER = Path(__file__).parent
 GATE_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
@@ -131,6 +132,19 @@ HELLO = wire.Hello(
 ANSWER = wire.Answer(1, GATE, EPOCH, len(HEADERS), LAST_HEAD, NONCE, AT_MS)
 ALARM = wire.AlarmCopy(1, GATE, msgspec.Raw(HEADERS[5]), SEALED[5])
 
+SEEN = site_wire.Seen(
+    version=1,
+    site="sunrise-garden",
+    gate=GATE,
+    at=AT_MS,
+    crossings=(
+        Crossing(AT_MS - 5_000, GATE, PASSAGE, "out", b"pass-id1", b"hh01", 2),
+        Crossing(AT_MS - 4_000, "gate-8", PASSAGE, "cleared", b"pass-id2", None, 1),
+    ),
+    stretches=(site_wire.Stretch(AT_MS // 3_600_000 - 24, 24, 0, 0), site_wire.Stretch(AT_MS // 3_600_000, 1, 2, 77)),
+)
+GATES = {GATE: cose.public_bytes(GATE_KEY), "gate-8": cose.public_bytes(SIGNER_KEY)}
+
 CLAIMS = Claims(
     pass_id=b"pass-id1",
     subject=b"subject1",
@@ -186,12 +200,15 @@ def encoded() -> dict[str, dict[str, str]]:
             "signed head": BATCH.signed_head.hex(),
             "hello": wire.expand(wire.pack_hello(GATE_KEY, HELLO)).hex(),
             "answer": wire.expand(wire.pack_answer(COLLECTOR_KEY, ANSWER)).hex(),
+            "seen": wire.expand(site_wire.pack_seen(GATE_KEY, SEEN)).hex(),
+            "digest of a crossing": f"{site_wire.digest_of(SEEN.crossings[0]):016x}",
             "alarm copy": wire.expand(wire.pack_alarm(GATE_KEY, ALARM)).hex(),
         },
         "documents": {
             "policy": wire.expand(documents.pack_document(SIGNER_KEY, POLICY)).hex(),
             "trust": wire.expand(documents.pack_document(ROOT_KEY, TRUST)).hex(),
             "keys": wire.expand(documents.pack_document(ROOT_KEY, KEYS)).hex(),
+            "content of gates": site_wire.encode_gates(GATES).hex(),
         },
         "passes": {"resident": gk1.issue(CLAIMS, ISSUER_KEY)},
     }

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from checkpoint import documents, records, wire
+from checkpoint import documents, records, site_wire, topics, wire
 from checkpoint.formats import read_pass
 from checkpoint.trust import TrustList
 from tests.golden import samples
@@ -42,6 +42,8 @@ def test_a_stored_header_is_still_read_and_still_has_its_head() -> None:
 
 def test_stored_messages_are_still_read() -> None:
     stored = {name: wire.compress(bytes.fromhex(text)) for name, text in golden("wire").items()}
+    topic, site = topics.seen("sunrise-garden", samples.GATE), "sunrise-garden"
+    assert site_wire.unpack_seen(stored["seen"], topic, site, {samples.GATE: PUBLIC}) == samples.SEEN
     assert wire.unpack_batch(stored["batch"]) == samples.BATCH
     assert wire.unpack_hello(stored["hello"], PUBLIC) == samples.HELLO
     assert wire.unpack_alarm(stored["alarm copy"], PUBLIC) == samples.ALARM
@@ -49,6 +51,11 @@ def test_stored_messages_are_still_read() -> None:
     keys = {wire.cose.key_id(wire.cose.public_bytes(collector)): collector}
     assert wire.unpack_answer(stored["answer"], keys) == samples.ANSWER
     assert wire.verify_head(bytes.fromhex(golden("wire")["signed head"]), PUBLIC) == samples.SIGNED_HEAD
+
+
+def test_a_stored_list_of_gates_is_still_read() -> None:
+    gates = site_wire.gates_from_content(bytes.fromhex(golden("documents")["content of gates"]))
+    assert {gate: key.public_bytes_raw() for gate, key in gates.items()} == samples.GATES
 
 
 def test_stored_documents_are_still_read() -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from central.config import ConfigFile
-from checkpoint import documents, records, topics, trust, wire
+from checkpoint import documents, records, site_rules, site_wire, topics, trust, wire
 from checkpoint.reasons import ALL
 from drivers import registry
 from drivers.emulators.thermometer_scene import FAULTS
@@ -38,6 +38,7 @@ def test_every_topic_is_documented() -> None:
         topics.summary("{grid path}"),
         topics.passage("{grid path}"),
         topics.escalation("{grid path}", "{case}"),
+        topics.seen("{site}", "{gate}"),
     ):
         assert topic in text, f"{topic} is missing in docs/wire.md"
 
@@ -46,7 +47,7 @@ def test_every_field_that_travels_is_documented() -> None:
     words = set(re.findall(r"\w+", (DOCS / "wire.md").read_text(encoding="utf-8")))
     forms = [
         form
-        for module in (wire, records, documents, trust)
+        for module in (wire, records, documents, trust, site_wire, site_rules)
         for form in vars(module).values()
         if isinstance(form, type) and issubclass(form, msgspec.Struct) and form.__struct_config__.array_like
     ]
@@ -71,7 +72,7 @@ def test_every_key_of_the_collectors_file_is_documented() -> None:
 
 
 # Threads whose name is given by whoever makes them: where the thread is made, and the names that it may get.
-GIVEN_NAMES = {"webscreen/host.py": ("screen", "operators"), "central/daemon.py": ("ingest", "publish")}
+GIVEN_NAMES = {"webscreen/host.py": ("screen", "operators", "resident"), "central/daemon.py": ("ingest", "publish")}
 
 
 def thread_names() -> Iterator[tuple[str, str]]:

@@ -27,8 +27,8 @@ _TREE: Final = _HERE / "tree.toml"
 _GATE_FORM: Final = _HERE / "gate.toml.in"
 
 _PORTS: Final = (20_000, 32_000)
-# Key list, trust list and policy: before them a gate lets nobody in.
-_DOCUMENTS: Final = 3
+# Key list, trust list, policy and the gates of its site: before them a gate lets nobody in.
+_DOCUMENTS: Final = 4
 
 
 class SetupError(RuntimeError):

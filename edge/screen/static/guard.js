@@ -1,7 +1,8 @@
 // The guard's page: places the texts of each event, draws the curtain, sounds, and sends what the guard does.
 "use strict";
 const STALE_MS = 2200, IDLE_RELOAD_MS = 4 * 3600e3, MUTE_MS = 60e3;
-const ACTS = [["admit", "人工放行", "Admit"], ["refuse", "不予放行", "Refuse"], ["measured", "录入体温", "Enter reading"], ["assist", "协助", "Assist"]];
+const ACTS = [["admit", "人工放行", "Admit"], ["refuse", "不予放行", "Refuse"], ["measured", "录入体温", "Enter reading"], ["assist", "协助", "Assist"], ["walk_up", "无码登记放行", "No pass: note and admit"], ["clear_passback", "解除限制", "Clear the pass"]];
+const GIVES_REASON = ["admit", "refuse", "walk_up", "clear_passback"];
 const $ = (id) => document.getElementById(id);
 const loadedAt = Date.now();
 let page = null, build = "", lastBeat = Date.now(), lastTick = Date.now(), chosen = "", muteUntil = 0;
@@ -65,6 +66,13 @@ function showLane(node, lane) {
   for (const name of ["reason", "todo", "phone"]) fit(node.querySelector("." + name));
   list(node.querySelector(".notes"), lane.notes, (note) => make("li", note.zh + " " + note.en));
   list(node.querySelector(".steps"), lane.steps, step);
+  // The place code is for whoever has nothing to show; it goes as soon as somebody is being checked.
+  const register = node.querySelector(".register"), code = page.place_code;
+  register.hidden = !code || lane.state !== "wait" || lane.steps.some((item) => item.state !== "waiting" && item.state !== "off");
+  if (code) {
+    register.querySelector("svg").setAttribute("viewBox", "-4 -4 " + code.side + " " + code.side);
+    register.querySelector("path").setAttribute("d", code.path);
+  }
   const reading = node.querySelector(".reading");
   reading.hidden = !lane.reading;
   if (lane.reading) {
@@ -194,9 +202,10 @@ function fillSheet() {
   const lane = laneNow();
   put($("sheet-title"), (byHand ? "人工处理 By hand" : "确认收到 Acknowledge") + " · " + lane.title.zh + (lane.holder.zh ? " · " + lane.holder.zh : ""));
   $("acts").hidden = !byHand;
-  choices($("acts"), ACTS, act, (code) => { act = code; why = ""; fillSheet(); });
+  choices($("acts"), ACTS.filter(([code]) => code !== "clear_passback" || lane.clearable), act, (code) => { act = code; why = ""; fillSheet(); });
   $("celsius").hidden = act !== "measured";
-  const reasons = act === "admit" || act === "refuse" ? page.overrides : [];
+  $("came").hidden = act !== "walk_up";
+  const reasons = GIVES_REASON.includes(act) ? page.overrides : [];
   $("reasons").hidden = !reasons.length;
   choices($("reasons"), reasons.map((r) => [r.code, r.words.zh, r.words.en]), why, (code) => { why = code; fillSheet(); $("pin").focus(); });
 }
@@ -229,6 +238,7 @@ async function send(event) {
     form.object_c = $("form").elements.object_c.valueAsNumber;
     if (!(form.object_c >= 30)) return put($("refused"), "请输入 30 至 43 °C enter 30 to 43 °C");
   }
+  if (act === "walk_up") for (const name of ["plate", "visited"]) form[name] = $("form").elements[name].value;
   $("pin").value = "";
   put($("refused"), "…");
   try {

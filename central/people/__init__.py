@@ -1,0 +1,1 @@
+"""Who lives and works behind the gates, and the passes that they are given."""
