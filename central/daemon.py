@@ -93,8 +93,9 @@ class Collector:
         self._inbox: queue.Queue[Incoming] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
         self._retained: set[str] = set()
-        # Documents that the broker retained when we connected.
+        # Documents as the broker retains them, and those of them that nobody has held against the store yet.
         self._documents: dict[str, bytes] = {}
+        self._documents_heard: queue.SimpleQueue[str] = queue.SimpleQueue()
         broker = config.content.broker
         self._link = Link(broker.client_id, broker.user, config.broker_password(), _SUBSCRIPTIONS, self._receive)
         self._publisher = Publisher(self._publish_store, registry, self._link, now_ms, config.content.collector.source)
@@ -149,8 +150,8 @@ class Collector:
             done()
             return
         if topic.startswith(DOCUMENT_PREFIX):
-            if retained and payload:
-                self._documents[topic] = payload
+            self._documents[topic] = payload
+            self._documents_heard.put(topic)
             done()
             return
         try:
@@ -210,6 +211,7 @@ class Collector:
         while not self._stopping.is_set():
             heart.beat()
             self._reconcile()
+            self._hold_documents()
             heart.beat()
             done = self._publish_once()
             self._tell_of_store()
@@ -239,6 +241,34 @@ class Collector:
         self._health.worked("reconcile")
         if taken:
             _log.warning("documents_taken_back", topics=taken, why="the broker had newer ones than this store")
+
+    def _hold_documents(self) -> None:
+        """What somebody else put in the place of a document is replaced by the store's: a gate that was away, or has
+        just started, would get nothing newer than what is there."""
+        if self._documents_heard.empty() or self._link.fresh.is_set():
+            return
+        heard = {self._documents_heard.get() for _ in range(self._documents_heard.qsize())}
+        try:
+            replaced = documents.replaced(self._publish_store, {topic: self._documents[topic] for topic in heard})
+            if replaced:
+                self._take_back(replaced)
+                with self._publish_store.transaction():
+                    self._publish_store.touch(sorted(replaced))
+        except sqlite3.Error as error:
+            self._store_failed("documents", error)
+            for topic in heard:
+                self._documents_heard.put(topic)
+            return
+        self._health.worked("documents")
+        if replaced:
+            _log.warning("documents_replaced", topics=sorted(replaced), why="the broker had others than this store")
+
+    def _take_back(self, heard: dict[str, bytes]) -> None:
+        try:
+            documents.take_back(self._config, self._publish_store, heard, now_ms())
+        except ValueError as error:
+            # Without the key nobody can say which of them is genuine: the store's are.
+            _log.error("documents_not_judged", error=str(error))
 
     def _publish_once(self) -> int:
         if not self._link.connected.is_set():

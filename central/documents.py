@@ -123,6 +123,12 @@ def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes],
     return taken
 
 
+def replaced(store: SqliteStore, heard: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of these messages, by topic, that are not the document which the store has for their topic."""
+    ours = {topics.document(scope, kind): data for scope, kind, _, data in store.documents()}
+    return {topic: data for topic, data in heard.items() if topic in ours and data != ours[topic]}
+
+
 def content_of(config: Config, kind: DocumentKind, file: Path | None, not_before_ms: int, not_after_ms: int) -> bytes:
     """What a document of this kind says. Raises TrustError, PolicyError, KeyFileError, ValueError or OSError."""
     if kind == "keys":

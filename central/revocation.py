@@ -21,6 +21,7 @@ from checkpoint.documents import open_document
 from checkpoint.passes import NUMBER_BY_CLASS, PassClass
 from checkpoint.status_list import (
     MAX_SIZE,
+    RENEWED_S,
     REVOKED,
     VALID,
     CutOff,
@@ -38,8 +39,7 @@ _DAY_MS: Final = 1000 * _DAY_S
 # A gate whose clock is a little behind must not find a fresh list early.
 _SKEW_MS: Final = 60_000
 _LASTS_MS: Final = 30 * _DAY_MS
-# Signed anew so often also when nothing changes: a gate that is enrolled later finds one that is not over.
-_RENEW_MS: Final = _DAY_MS
+_RENEW_MS: Final = 1000 * RENEWED_S
 _SMALLEST: Final = 4096
 # At most one index in four is in use: a random one is soon found, and the size tells little of how many passes exist.
 _SPARSE: Final = 4
@@ -131,7 +131,7 @@ def save_status(config: Config, store: SqliteStore, scope: str, now_ms: int) -> 
 
 
 def renew_status(config: Config, store: SqliteStore, now_ms: int) -> list[str]:
-    """Sign every list anew whose last signature is a day old; returns their scopes."""
+    """Sign every list anew whose last signature is half a day old; returns their scopes."""
     due = [scope for scope, at_ms, _ in store.newest_documents("status") if now_ms - at_ms >= _RENEW_MS]
     for scope in due:
         publish_status(config, store, scope, now_ms)

@@ -16,6 +16,8 @@ from checkpoint.passes import CLASS_BY_NUMBER, NUMBER_BY_CLASS, Pass
 
 VALID, REVOKED, SUSPENDED, ASK = 0, 1, 2, 3
 BITS: Final = 2
+# The collector signs a list anew so often, also when nothing changes: its age shows that nothing newer was kept back.
+RENEWED_S: Final = 43_200
 _PER_BYTE: Final = 8 // BITS
 MAX_LIST_BYTES: Final = 4 << 20
 MAX_SIZE: Final = MAX_LIST_BYTES * _PER_BYTE
@@ -100,6 +102,11 @@ class StatusBook:
     def with_list(self, scope: str, status: StatusList) -> StatusBook:
         """This book with another list for one scope."""
         return StatusBook({**self.lists, scope: status})
+
+    @property
+    def issued_s(self) -> int | None:
+        """When the oldest of the lists was signed; None without lists."""
+        return min((status.issued_s for status in self.lists.values()), default=None)
 
     def lookup(self, held: Pass, here: Sequence[str]) -> StatusAnswer:
         """What is known of a pass. `here`: ids of this place, narrowest first (site, its grid, and all above it).

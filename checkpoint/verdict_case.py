@@ -18,7 +18,10 @@ FOREIGN: Final = frozenset({"foreign_valid", "city_code_ok"})
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one step says. `verdict` None: the passage may go on. `check` None: a condition of the gate."""
+    """What one step says. `verdict` None: the passage may go on. `check` None: a condition of the gate.
+
+    `mode`: where it has one of its own beside the check's.
+    """
 
     check: CheckName | None
     result: str
@@ -28,11 +31,12 @@ class Finding:
     limit: float | str | None = None
     tag: str = ""
     warning: str = ""
+    mode: Mode | None = None
 
     def as_result(self, mode: Mode) -> CheckResult | None:
         if self.check is None:
             return None
-        return CheckResult(self.check, mode, self.result, self.reason, self.value, self.limit)
+        return CheckResult(self.check, self.mode or mode, self.result, self.reason, self.value, self.limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def _of_use(case: Case) -> list[Finding]:
     crew: PassClass = "emergency"
     mode = case.policy.passback.mode
     if use is not None and use.passback and mode != "off" and held.pass_class != crew:
-        found.append(in_mode(Finding("pass", "failed", use.passback, by_default(use.passback)), mode))
+        found.append(in_mode(Finding("pass", "failed", use.passback, by_default(use.passback), mode=mode), mode))
     return found
 
 

@@ -106,6 +106,8 @@ class Downlink:
         self._in_force: dict[_Key, Document] = {}
         self._early: dict[_Key, _Kept] = {}
         self._refused: dict[str, bytes] = {}
+        # By topic, good documents that the disk would not take.
+        self._unwritten: dict[str, bytes] = {}
 
     def in_force(self, kind: DocumentKind) -> tuple[Document, ...]:
         """The documents of this kind that concern this place, the most specific first."""
@@ -129,13 +131,18 @@ class Downlink:
             document = read_document(data, self._keys, now_s, self._here)
             self._check_place(topic, document)
             return self._taken(document, _Kept(now_s, data))
-        except (DocumentError, OSError) as error:
+        except DocumentError as error:
             self._remember_refused(topic, data)
+            return (_refusal(topic, str(error)),)
+        except OSError as error:
+            # Nobody sends it again while this connection lasts.
+            self._unwritten[topic] = data
             return (_refusal(topic, str(error)),)
 
     def promote(self, now_s: int) -> tuple[DocumentFact, ...]:
-        """Put in force what arrived before its time and whose time has come. Call now and then."""
-        facts: list[DocumentFact] = []
+        """Put in force what arrived before its time and whose time has come, and what the disk would not take and
+        takes now. Call now and then."""
+        facts = self._written_now(now_s)
         for key, kept in list(self._early.items()):
             try:
                 document = read_document(kept.data, self._keys, kept.taken_s, self._here)
@@ -148,6 +155,12 @@ class Downlink:
                 self._early.pop(key, None)
                 facts.append(_refusal("@".join(key), str(error)))
         return tuple(facts)
+
+    def _written_now(self, now_s: int) -> list[DocumentFact]:
+        """What is still refused was told when it came."""
+        unwritten, self._unwritten = self._unwritten, {}
+        facts = (fact for topic, data in unwritten.items() for fact in self.arrived(topic, data, now_s))
+        return [fact for fact in facts if not isinstance(fact, DocumentRefused)]
 
     def _taken(self, document: Document, kept: _Kept) -> tuple[DocumentFact, ...]:
         key: _Key = (document.kind, document.scope)

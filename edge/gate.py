@@ -103,7 +103,7 @@ class Gate:
         self._rosters = Rosters(seal.sealing_key(key))
         self._ledger = SiteLedger(enrolment.gate, self._folder / "site.db")
         self._site = Site(enrolment.site, enrolment.gate, file.broker.heartbeat_s, self._ledger, key, self._say)
-        self._take(self._downlink.load())
+        loaded = self._take(self._downlink.load())
         identity = Identity(enrolment.gate, enrolment.grid, enrolment.tree_version)
         path = self._folder / "outbox.db"
         self._outbox, failing = Outbox.open_or_failing(
@@ -130,6 +130,8 @@ class Gate:
         )
         self._core = Core(lanes, self._outbox, self._clock, FaultBook(self._folder / "faults.msgpack"), ports)
         self._core.undated = self._keeper.undated
+        # A torn file is on record before anybody wonders what this gate goes by.
+        self._put_on_record([fact for fact in loaded if isinstance(fact, DocumentRefused)])
         self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
         self._last_words = LastWords(self._folder / "hung")
         self._snapshot = self._make_snapshot(now)
@@ -283,8 +285,11 @@ class Gate:
                 self._judge_document(topic, data, known_ms // 1000)
 
     def _judge_document(self, topic: str, data: bytes, now_s: int) -> None:
-        """What is taken, and what is refused and why, goes on record."""
-        for fact in self._take(self._downlink.arrived(topic, data, now_s)):
+        self._put_on_record(self._take(self._downlink.arrived(topic, data, now_s)))
+
+    def _put_on_record(self, facts_: Sequence[DocumentFact]) -> None:
+        """What is taken, and what is refused and why."""
+        for fact in facts_:
             if isinstance(fact, DocumentRefused):
                 refused = {"name": fact.name, "why": fact.why[:200]}
                 self._core.record("note", Note(1, "document_refused", refused))
@@ -340,7 +345,7 @@ class Gate:
         if now.mono_ms - self._saved_ms >= _SAVE_LEVELS_MS:
             self._saved_ms = now.mono_ms
             if now.trusted:
-                self._take(self._downlink.promote(now.at_ms // 1000))
+                self._put_on_record(self._take(self._downlink.promote(now.at_ms // 1000)))
             self._save_levels()
         self._site.turn(now, self._uplink.connected, world.policy)
         if self._waiting:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
 from checkpoint.policy import in_force, parse_policy
 from checkpoint.policy_schema import Attendance, Policy
-from checkpoint.status_list import NO_STATUS
+from checkpoint.status_list import NO_STATUS, RENEWED_S
 from checkpoint.steps import NO_STEPS, StepSecrets
 from checkpoint.trust import TrustList
 from edge.clock import Moment
@@ -79,6 +79,18 @@ class Rulebook:
         since_ms = self._began_mono_ms if self._confirmed_mono_ms is None else self._confirmed_mono_ms
         return (now.mono_ms - since_ms) / 1000
 
+    def _lists_age_s(self, now: Moment, confirmed_age_s: float) -> float | None:
+        """Since the collector last answered, or since a newer status list was due if that is longer ago.
+
+        Whoever lets answers through and keeps lists back can't hide behind them.
+        """
+        if not self._trusts:
+            return None
+        issued_s = self._status.issued_s
+        if issued_s is None or not now.trusted:
+            return confirmed_age_s
+        return max(confirmed_age_s, now.at_ms / 1000 - issued_s - RENEWED_S)
+
     def policy(self, now: Moment) -> Policy:
         """The narrowest policy whose time it is, else the everyday one.
 
@@ -102,7 +114,7 @@ class Rulebook:
             trust=self._trust,
             attendance=self._attendance,
             offline=link_age_s is None or link_age_s > self._offline_after_s,
-            lists_age_s=age_s if self._trusts else None,
+            lists_age_s=self._lists_age_s(now, age_s),
             policy_age_s=age_s if self._policies else 0.0,
             clock_untrusted_since_ms=self._untrusted_since_ms,
             status=self._status,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from checkpoint import site_rules
-from checkpoint.passes import Pass
+from checkpoint.passes import Pass, PassClass
 from checkpoint.policy_schema import Policy
 from checkpoint.records import Direction
 from checkpoint.site_rules import CHINA, Crossing
@@ -53,4 +53,7 @@ class SiteUse:
 
     def crossing(self, held: Pass, direction: Direction, passage: bytes, people: int, now_ms: int) -> Crossing:
         """What is told of somebody who went through here."""
-        return Crossing(now_ms, self.gate, passage, direction, held.pass_id, held.household, people)
+        # A visitor's pass names its host's household, and takes nothing of that household's days.
+        resident: PassClass = "resident"
+        household = held.household if held.pass_class == resident else None
+        return Crossing(now_ms, self.gate, passage, direction, held.pass_id, household, people)

@@ -20,7 +20,7 @@ from fuzz.targets import TARGETS
 _INPUT_S: Final = 5
 _MEMORY_MIB: Final = 700
 # After its time a target has this long to finish its last input and leave.
-_PATIENCE_S: Final = 60
+_PATIENCE_S: Final = 600
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +57,7 @@ def publish_rosters(config: Config, store: SqliteStore, now_ms: int, *, site: st
         state = states.get(gate.no)
         if gate.revoked_ms is not None or state is None or (site is not None and gate.site != site):
             continue
-        rows = _rows(config, gate.site, (week - 1, week, week + 1))
+        rows = _rows(config, gate.site, week)
         seal_key = state.versions.get("seal", "")
         if rows and seal_key and _publish(config, store, gate, rows, seal_key, now_ms):
             made.append(gate.gate)
@@ -95,11 +94,13 @@ def _secret(config: Config, scope: str, week: int) -> bytes:
     return kept_secret(_file(folder, scope, week))
 
 
-def _rows(config: Config, scope: str, weeks: Iterable[int]) -> list[StepSecret]:
-    """The secrets that there are for a site; none is made."""
+def _rows(config: Config, scope: str, week: int) -> list[StepSecret]:
+    """The secrets of a site around this week. A site that has one for now gets the next: a gate may go offline."""
     folder = config.keys_dir / _FOLDER
-    files = [(week, _file(folder, scope, week)) for week in weeks]
-    return [StepSecret(scope, week, kept_secret(file)) for week, file in files if file.exists()]
+    if _file(folder, scope, week).exists():
+        _secret(config, scope, week + 1)
+    files = [(number, _file(folder, scope, number)) for number in (week - 1, week, week + 1)]
+    return [StepSecret(scope, number, kept_secret(file)) for number, file in files if file.exists()]
 
 
 def _file(folder: Path, scope: str, week: int) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -167,7 +168,7 @@ def _check_parts(file: Path, data: bytes) -> None:
                     raise TableError(
                         f"{file}: {part.filename[:60]!r} holds a DOCTYPE; no spreadsheet program writes it"
                     )
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, OSError, EOFError) as error:
         raise _unreadable(file, error) from None
 
 

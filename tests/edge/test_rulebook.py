@@ -88,6 +88,17 @@ def world(book: Rulebook, *, apart: bool = False) -> World:
     return book.world(None, Moment(START_MS, 1, True), apart)
 
 
+def test_answers_that_go_on_do_not_hide_that_newer_lists_are_kept_back() -> None:
+    book, day_s = rulebook(), 86_400
+    book.take(TrustInstalled(document("trust", b"", "city"), trust()))
+    book.take(StatusInstalled(document("status", b"", "garden"), make_status({}, 1, START_MS // 1000)))
+    later = Moment(START_MS + 4 * day_s * 1000, 1_000, True)
+    book.confirmed(later)
+    assert book.world(0.0, later).lists_age_s == 3.5 * day_s
+    book.take(StatusInstalled(document("status", b"", "garden"), make_status({}, 1, START_MS // 1000 + 4 * day_s)))
+    assert book.world(0.0, later).lists_age_s == 0
+
+
 def test_each_status_list_stands_for_its_scope_and_a_newer_one_replaces_it() -> None:
     book = rulebook()
     for scope, value in (("city", 1), ("garden", 2), ("city", 3)):

@@ -103,7 +103,9 @@ def judge_gate(evidence: GateEvidence) -> list[Finding]:
 def _allow_is_earned(verdict: Verdict) -> bool:
     if verdict.verdict != "allow" or "unmeasured" in verdict.tags:
         return True
-    return all(check.result == "ok" for check in verdict.checks if check.mode == "enforce")
+    # What the fail table lets go: not obtained, and said so.
+    by_table = {"ok", "not_obtained"} if verdict.reason == "allowed_by_fail_table" else {"ok"}
+    return all(check.result in by_table for check in verdict.checks if check.mode == "enforce")
 
 
 def _openings_have_records(evidence: GateEvidence) -> Finding:

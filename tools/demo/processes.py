@@ -84,6 +84,7 @@ class Town:
         """What a process finds in its environment beside ours."""
         self.places = tuple(places)
         self._pace = pace
+        self.resident_port = free_port()
         self.broker_port, self.screen_port = free_port(), free_port()
         self.gate_ports = {place.gate: free_port() for place in self.places}
         self.streets: dict[str, Street] = {}
@@ -195,6 +196,14 @@ class Town:
         return self.folder / gate
 
     @property
+    def resident_url(self) -> str:
+        return f"http://127.0.0.1:{self.resident_port}"
+
+    @property
+    def policy_file(self) -> Path:
+        return self._pace.policy
+
+    @property
     def collector_file(self) -> Path:
         return self.folder / "central" / "collector.toml"
 
@@ -226,6 +235,10 @@ dir = "../broker"
 password_file = "../broker/collector.password"
 [screen]
 port = {self.screen_port}
+[resident]
+enabled = true
+port = {self.resident_port}
+url = "{self.resident_url}"
 """,
             encoding="utf-8",
         )
@@ -317,11 +330,3 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def fresh_folder(path: Path) -> Path:
-    """An empty folder in the place of whatever an earlier demo left."""
-    if path.exists():
-        shutil.rmtree(path)
-    path.mkdir(parents=True, mode=0o700)
-    return path

@@ -55,7 +55,9 @@ class Office:
     def read(self, text: str, now_s: int = NOW_S, steps: StepSecrets = NO_STEPS) -> Presented:
         """What a gate of site `east` makes of a code."""
         public = self.publics["issuer"]
-        entry = TrustEntry(cose.key_id(public), public, "office", frozenset(CLASS_BY_NUMBER.values()), ("donghu",), 0, 2**50)
+        entry = TrustEntry(
+            cose.key_id(public), public, "office", frozenset(CLASS_BY_NUMBER.values()), ("donghu",), 0, 2**50
+        )
         return read_pass(text.encode(), TrustList((entry,)), now_s, here=("east", "donghu-7", "donghu"), steps=steps)
 
     def run(self, *words: str, code: int = 0, typed: str = "") -> str:

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.keys import KeyFileError
-from central.people.id_numbers import IdNumberError, check_character, checked_number, number_mac, registry_key, shortened
+from central.people.id_numbers import (
+    IdNumberError,
+    check_character,
+    checked_number,
+    number_mac,
+    registry_key,
+    shortened,
+)
 from checkpoint.document_digest import document_digest
 from tests.central.people.kit import NUMBER, OTHER_NUMBER
 
@@ -52,13 +59,17 @@ def test_two_neighbours_swapped_are_always_found(first, at):
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_number_or_a_clear_refusal_that_does_not_repeat_it(text):
+    said = ""
     try:
         checked_number(text, TODAY)
     except IdNumberError as error:
-        assert len(text.strip()) < 4 or text.strip() not in str(error)
+        said = str(error)
+    assert len(text.strip()) < 4 or text.strip() not in said
 
 
-@pytest.mark.parametrize("number", ["110105900307233", "110105202612310015", "010105199003072338", "1234", "护照E123456"])
+@pytest.mark.parametrize(
+    "number", ["110105900307233", "110105202612310015", "010105199003072338", "1234", "护照E123456"]
+)
 def test_what_is_no_number_is_refused(number):
     with pytest.raises(IdNumberError):
         checked_number(number, TODAY)

@@ -6,11 +6,10 @@ from contextlib import closing
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from central import revocation
-from central.people.credentials import PeopleError, RefusedError, application_by_link, credential_by_link, new_link
 from central.people.applications import Decision, QueueFullError, apply, confirm, refuse
+from central.people.credentials import PeopleError, RefusedError, application_by_link, credential_by_link, new_link
 from central.people.issuing import set_device_key
 from central.people.links import digest_of, link_to, new_token
 from central.people.minting import held_text, mint
@@ -32,7 +31,9 @@ from tests.central.sim import Gate
 
 NOW_MS = NOW_S * 1000
 DAY_S = 86_400
-ENTRY = Entry(site="east", pass_class="resident", unit_label="3-2-501", name="欧阳娜", phone="13900000000", id_number=NUMBER)
+ENTRY = Entry(
+    site="east", pass_class="resident", unit_label="3-2-501", name="欧阳娜", phone="13900000000", id_number=NUMBER
+)
 
 
 def resident(office, store, **changes):
@@ -44,7 +45,8 @@ def resident(office, store, **changes):
 def test_a_pass_of_the_register_is_read_by_a_gate_with_all_that_the_register_says(office, store):
     held = resident(office, store)
     shown = office.read(held_text(office.config, held))
-    assert shown.valid and shown.variant == "static"
+    assert shown.valid
+    assert shown.variant == "static"
     claims = shown.pass_
     assert claims.household == store.household_of("east", "3-2-501").id
     assert claims.document_digest == document_digest(NUMBER, claims.pass_id)
@@ -55,7 +57,9 @@ def test_a_pass_of_the_register_is_read_by_a_gate_with_all_that_the_register_say
 
 def test_no_file_of_the_collector_holds_an_id_number(office, store):
     resident(office, store)
-    apply(office.config, store, Entry(site="east", pass_class="worker", name="李", id_number=OTHER_NUMBER), "{}", NOW_MS)
+    apply(
+        office.config, store, Entry(site="east", pass_class="worker", name="李", id_number=OTHER_NUMBER), "{}", NOW_MS
+    )
     store.close()
     for file in office.home.rglob("*"):
         if file.is_file():
@@ -79,7 +83,8 @@ def test_one_person_is_registered_once_and_has_one_pass(office, store):
 def test_a_minted_pass_lives_for_minutes_under_the_same_id(office, store):
     held = resident(office, store)
     shown = office.read(mint(office.config, store, held, NOW_S))
-    assert shown.valid and shown.variant == "rotating"
+    assert shown.valid
+    assert shown.variant == "rotating"
     assert shown.pass_.pass_id == held.pass_id
     assert office.read(mint(office.config, store, held, NOW_S), NOW_S + 300).reason == "pass_expired"
 
@@ -172,7 +177,8 @@ def test_a_phone_that_is_bound_shows_a_pass_signed_by_its_own_key(office, store)
     held = set_device_key(office.config, store, resident(office, store), phone.public_key().public_bytes_raw(), NOW_MS)
     kept = held_text(office.config, held, device=True)
     shown = office.read(device_text(kept, phone, step_at(NOW_S)))
-    assert shown.valid and shown.variant == "device"
+    assert shown.valid
+    assert shown.variant == "device"
     assert office.read(mint(office.config, store, held, NOW_S)).pass_.device_key is None
 
 
@@ -208,9 +214,10 @@ def test_a_roster_is_made_anew_only_when_week_or_key_change(office, store):
     assert publish_rosters(office.config, store, NOW_MS) == []
     week_later_ms = NOW_MS + 604_800_000
     assert publish_rosters(office.config, store, week_later_ms) == [gate.name]
-    assert len(list((office.home / "keys/steps").iterdir())) == 2
+    assert weeks(store, key) == [week_at(NOW_S) + number for number in (0, 1, 2)]
     publish_rosters(office.config, store, week_later_ms + 604_800_000)
-    assert len(list((office.home / "keys/steps").iterdir())) == 1
+    assert weeks(store, key) == [week_at(NOW_S) + number for number in (1, 2, 3)]
+    assert len(list((office.home / "keys/steps").iterdir())) == 3
 
 
 def test_a_gate_with_nonsense_for_a_key_keeps_no_other_from_its_roster(office, store):
@@ -289,7 +296,8 @@ def test_a_queue_that_nobody_works_off_takes_no_more(office, store, monkeypatch)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"name": ""}, "name"), ({"name": "x" * 61}, "name"), ({"name": "=1+1"}, "name"), ({"name": "a\u202eb"}, "name"),
+        ({"name": ""}, "name"), ({"name": "x" * 61}, "name"), ({"name": "=1+1"}, "name"),
+        ({"name": "a\u202eb"}, "name"),
         ({"phone": "call me"}, "phone"), ({"plate": "?!"}, "plate"), ({"party_size": 21}, "party"),
         ({"id_number": NUMBER[:-1] + "1"}, "id_number"), ({"pass_class": "vehicle"}, "plate"),
     ],
@@ -339,6 +347,10 @@ def heard(store, key, name="gate-1", seal=None):
     hello = wire.Hello(1, name, NOW_MS, "trusted", bytes(16), True, bytes(8), 0, 1, (), None, 3, (), versions)
     store.save_state(store.gate(gate.name).no, hello, NOW_MS)
     return gate
+
+
+def weeks(store, key):
+    return [row.week for row in decode_roster(roster(store).content, sealing_key(key))]
 
 
 def roster(store):
