@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from central.store.issued import CutoffRow
+import secrets
+
+from central.store.issued import CutoffRow, Issued
 from central.store.sqlite import SqliteStore
 from checkpoint.documents import Document
 from checkpoint.status_list import CutOff, status_from_content
@@ -28,21 +30,49 @@ def carry_passes(old: SqliteStore, new: SqliteStore) -> list[str]:
 def save_adopted(store: SqliteStore, document: Document) -> int:
     """Believe a status list that is newer than this store, which was put back; returns how many passes it changed.
 
-    What it says of a pass counts unless somebody has spoken later. Cut-offs are taken over as they are.
+    What it says of a pass counts unless somebody has spoken later. Cut-offs are taken over as they are. Places on the
+    list that this store knows nothing of, but that are not simply valid, belong to passes given since: they stay taken.
     """
     status, scope = status_from_content(document.content), document.scope
     issued_ms = status.issued_s * 1000
     changed = 0
-    for pass_id, index, held, since_ms in store.passes_on(scope):
+    passes = store.passes_on(scope)
+    for pass_id, index, held, since_ms in passes:
         said = status.value(index)
         if said is not None and said != held and since_ms < issued_ms:
             changed += store.set_status(pass_id, said, "in force before the restore", issued_ms)
+    for index, said in status.exceptions({index for _, index, _, _ in passes}):
+        store.save_issued(_unknown_pass(scope, index, said, issued_ms))
+        changed += 1
     for row in store.cutoffs(scope):
         if row.set_ms < issued_ms:
             store.drop_cutoff(scope, row.kind, row.value)
     for cut in status.cut_offs:
         store.save_cutoff(CutoffRow(scope, cut.kind, _bytes_of(cut), cut.before_s, issued_ms, "restore"))
     return changed
+
+
+def _unknown_pass(scope: str, index: int, status: int, at_ms: int) -> Issued:
+    """A pass of which only its place on the list is left; under an id that nobody has."""
+    return Issued(
+        pass_id=secrets.token_bytes(8),
+        person=None,
+        subject=b"",
+        pass_class="visitor",  # noqa: S106  # a class of passes
+        household=None,
+        list_scope=scope,
+        status_index=index,
+        status=status,
+        status_why="in force before the restore",
+        status_ms=at_ms,
+        not_before_s=0,
+        expires_s=0,
+        claims=b"",
+        link_digest=None,
+        device_key=None,
+        variant="paper",
+        issued_ms=at_ms,
+    )
 
 
 def _standings(store: SqliteStore) -> dict[bytes, tuple[int, int]]:

@@ -165,7 +165,8 @@ def document_publish(
 @config_option
 @click.argument("target", type=file_path)
 def backup(config_file: Path, target: Path) -> None:
-    """Copy the store to TARGET, also while the collector runs."""
+    """Copy the store to TARGET, also while the collector runs. It holds no key: copy the folder of keys, and
+    registry.key and steps/ in it, to another place."""
     from central.backup import backup as take_backup
     from central.config import load_config
 
@@ -178,7 +179,8 @@ def backup(config_file: Path, target: Path) -> None:
 @config_option
 @click.argument("source", type=file_path)
 def restore(config_file: Path, source: Path) -> None:
-    """Put the backup SOURCE in place of a stopped collector's store; the old one is kept beside it."""
+    """Put the backup SOURCE in place of a stopped collector's store; the old one is kept beside it. Keys are not in
+    it: put them back first."""
     from central.backup import restore as put_back
     from central.config import load_config
 

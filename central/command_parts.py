@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ config_option = click.option(
     envvar="GUANKOU_CENTRAL",
     help="The collector's file.",
 )
+url_option = click.option("--url", help="Under which people open their page; default: `url` of table [resident].")
 
 
 def fail(message: object) -> NoReturn:
@@ -52,6 +54,8 @@ def clear_errors() -> Iterator[None]:
         yield
     except (ValueError, OSError, StoreError, InUseError, ScreenError) as error:
         fail(error)
+    except sqlite3.OperationalError as error:
+        fail(f"the collector's store can't be used now ({error}), so nothing was changed: try again, then see its disk")
 
 
 def show(as_json: bool, values: dict[str, Any]) -> None:
@@ -91,6 +95,14 @@ def hex_bytes(option: str, text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         fail(f"{option} {text!r} is not hex")
+
+
+def page_url(config: Config, url: str | None) -> str:
+    """Under which people open their page; without one the command ends."""
+    found = url or config.content.resident.url
+    if not found.startswith(("https://", "http://")):
+        fail(f"{config.file}: table [resident] has no `url`; set it, or name one with --url https://…")
+    return found
 
 
 def utc_ms() -> int:

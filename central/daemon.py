@@ -28,6 +28,7 @@ from central.people.step_secrets import publish_rosters
 from central.publisher import ESCALATION_PREFIX, SUMMARY_PREFIX, Publisher
 from central.registry import Registry, take_registry
 from central.resident.start import start_residents
+from central.retention import retain_until
 from central.screen.server import OperatorsServer
 from central.site_gates import publish_gates
 from central.store.sqlite import SqliteStore
@@ -50,7 +51,7 @@ _STORE_FAILED_S: Final = 1.0
 _RECONCILE_S: Final = 2.0
 _DAY_MS: Final = 86_400_000
 _PURGE_EVERY_S: Final = 60.0
-_PURGE_ROWS: Final = 5000
+_RENEWAL_EVERY_S: Final = 60.0
 # A batch makes some ten thousand short-lived values and no cycles: looking for cycles among them costs a tenth of it.
 _GC_AFTER: Final = 20_000
 
@@ -207,7 +208,7 @@ class Collector:
     def _publish_loop(self, heart: Heart) -> None:
         # At start always; later when the broker has forgotten everything, retained topics too.
         self._link.fresh.set()
-        next_purge_s = 0.0
+        next_purge_s = next_renewal_s = 0.0
         while not self._stopping.is_set():
             heart.beat()
             self._reconcile()
@@ -219,9 +220,11 @@ class Collector:
             if time.monotonic() >= next_purge_s:
                 next_purge_s = time.monotonic() + _PURGE_EVERY_S
                 self._purge()
-                # A store that was put back first hears from the broker what it has forgotten.
-                if not self._link.fresh.is_set():
-                    self._renew_lists()
+            # A store that was put back first hears from the broker what it has forgotten. Then at once: gates may have
+            # waited for this collector for as long as their lists last.
+            if time.monotonic() >= next_renewal_s and not self._link.fresh.is_set():
+                next_renewal_s = time.monotonic() + _RENEWAL_EVERY_S
+                self._renew_lists()
             if not done:
                 self._stopping.wait(_IDLE_S)
 
@@ -232,7 +235,7 @@ class Collector:
         self._stopping.wait(_RECONCILE_S)
         self._tell_anew = True
         try:
-            taken = documents.take_back(self._config, self._publish_store, dict(self._documents), now_ms())
+            taken = self._take_back(dict(self._documents))
             self._publisher.reconcile(self._retained - self._store_topics.keys())
         except sqlite3.Error as error:
             self._store_failed("reconcile", error)
@@ -263,12 +266,13 @@ class Collector:
         if replaced:
             _log.warning("documents_replaced", topics=sorted(replaced), why="the broker had others than this store")
 
-    def _take_back(self, heard: dict[str, bytes]) -> None:
+    def _take_back(self, heard: dict[str, bytes]) -> list[str]:
         try:
-            documents.take_back(self._config, self._publish_store, heard, now_ms())
+            return documents.take_back(self._config, self._publish_store, heard, now_ms())
         except ValueError as error:
             # Without the key nobody can say which of them is genuine: the store's are.
             _log.error("documents_not_judged", error=str(error))
+            return []
 
     def _publish_once(self) -> int:
         if not self._link.connected.is_set():
@@ -314,14 +318,11 @@ class Collector:
     def _purge(self) -> None:
         before_ms = now_ms() - self._config.content.collector.retention_days * _DAY_MS
         try:
-            with self._publish_store.transaction():
-                purged = self._publish_store.purge_payloads(before_ms, _PURGE_ROWS)
+            retain_until(self._publish_store, before_ms)
         except sqlite3.Error as error:
             self._store_failed("purge", error)
             return
         self._health.worked("purge")
-        if purged:
-            _log.info("payloads_purged", records=purged)
 
 
 _SUBSCRIPTIONS: Final = (

@@ -29,6 +29,8 @@ from checkpoint.documents import (
 )
 from checkpoint.policy import parse_policy
 from checkpoint.site_wire import gates_from_content
+from checkpoint.status_list import status_from_content
+from checkpoint.trust import trust_from_content
 
 # Only the root itself may say which keys count.
 _ROOT_KINDS: Final[frozenset[DocumentKind]] = frozenset({"keys", "trust"})
@@ -105,13 +107,15 @@ def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes],
 
     `retained`: by topic. Only what this collector's keys have signed is taken. Returns the topics taken.
     """
-    keys_then = _key_list(config, now_ms - 1, now_ms + 1)
+    # A document is judged by the second, which began up to 999 ms ago.
+    keys_then = _key_list(config, now_ms - 1000, now_ms + 1)
     known = {topics.document(scope, kind): version for scope, kind, version, _ in store.documents()}
     taken = []
     for topic, data in retained.items():
         try:
             document = read_document(data, keys_then, now_ms // 1000)
-        except DocumentError:
+            _check_usable(document, now_ms)
+        except ValueError:
             continue
         if topic == topics.document(document.scope, document.kind) and document.version > known.get(topic, 0):
             with store.transaction():
@@ -121,6 +125,23 @@ def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes],
                     save_adopted(store, document)
             taken.append(topic)
     return taken
+
+
+def _check_usable(document: Document, now_ms: int) -> None:
+    """Raises ValueError for what every gate would refuse: it must not become the newest here."""
+    if document.standing(now_ms) == "over":
+        raise DocumentError(f"{document.kind}/{document.scope} is past its end")
+    match document.kind:
+        case "policy":
+            parse_policy(document.content)
+        case "status":
+            status_from_content(document.content)
+        case "trust":
+            trust_from_content(document.content)
+        case "gates":
+            gates_from_content(document.content)
+        case "keys":
+            KeyList(None).with_keys(document)
 
 
 def replaced(store: SqliteStore, heard: Mapping[str, bytes]) -> dict[str, bytes]:

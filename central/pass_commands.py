@@ -22,6 +22,7 @@ from central.command_parts import (
     show,
     utc_ms,
 )
+from central.import_command import pass_import
 from central.print_command import pass_print
 from central.revocation_commands import resume, revoke, suspend
 from checkpoint.passes import PassClass
@@ -47,6 +48,7 @@ pass_.add_command(revoke)
 pass_.add_command(suspend)
 pass_.add_command(resume)
 pass_.add_command(pass_print)
+pass_.add_command(pass_import)
 
 
 @pass_.command("issue")

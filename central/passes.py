@@ -53,7 +53,10 @@ def save_code(text: str, file: Path) -> None:
     """The QR code as PNG or SVG, by the file's ending, with error correction M. Raises ValueError or OSError."""
     if file.suffix.lower() not in {".png", ".svg"}:
         raise ValueError(f"{file}: the ending says the kind of picture: name a .png or .svg file")
-    _code(text).save(str(file), scale=8, border=4)
+    code = _code(text)
+    # Whoever can read a pass, or a link to one, has it.
+    file.touch(mode=0o600)
+    code.save(str(file), scale=8, border=4)
 
 
 def terminal_code(text: str) -> str:

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
-from central.command_parts import (
-    config_option,
-    fail,
-    file_path,
-    json_option,
-    opened,
-    show,
-    utc_ms,
-)  # fmt: skip
+from central.command_parts import config_option, file_path, json_option, opened, page_url, show, url_option, utc_ms
+from central.import_command import people_import
 from central.pass_commands import asked_number, days_option, seconds, show_passes
 from checkpoint.passes import PassClass
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from central.config import Config
-    from central.people.importing import BadRowsError, Given, Imported
-
-_BAD_ROWS = 1
 _STATUS = {None: "-", 0: "valid", 1: "revoked", 2: "suspended", 3: "ask"}
 _class_option = click.option(
     "--class", "pass_class", type=click.Choice(get_args(PassClass)), default="resident", show_default=True
 )
-_url_option = click.option("--url", help="Under which people open their page; default: `url` of table [resident].")
 
 
 @click.group()
@@ -40,42 +24,7 @@ def people() -> None:
     """Units, households and residents of a site."""
 
 
-@people.command("import")
-@config_option
-@click.argument("file", type=file_path)
-@click.option("--site", required=True)
-@_class_option
-@click.option("--ignore", multiple=True, help="Heading of a column to leave out; may be given several times.")
-@click.option("--issue", is_flag=True, help="Give a pass to everybody in FILE who has none.")
-@click.option("--links", "links_file", type=file_path, help="With --issue: new CSV file with everybody's link.")
-@_url_option
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@json_option
-def people_import(
-    config_file: Path, file: Path, site: str, pass_class: PassClass, ignore: tuple[str, ...], issue: bool,
-    links_file: Path | None, url: str | None, dry_run: bool, as_json: bool,
-) -> None:  # fmt: skip
-    """Import people from FILE (.csv in UTF-8 or GB18030, or .xlsx): all of it, or nothing. Exit code 1 when cells are
-    wrong; each is named with its line and column."""
-    from central.people.importing import BadRowsError, import_people
-
-    if links_file is not None and not issue:
-        fail("--links needs --issue: links are given with passes")
-    with opened(config_file) as (config, store):
-        base_url = page_url(config, url) if links_file is not None else ""
-        if links_file is not None and links_file.exists():
-            fail(f"{links_file} exists; name a file that does not")
-        try:
-            done = import_people(
-                config, store, file, site, utc_ms(), default_class=pass_class, ignore=ignore, issue=issue,
-                dry_run=dry_run,
-            )  # fmt: skip
-        except BadRowsError as error:
-            _show_bad(error, as_json)
-            sys.exit(_BAD_ROWS)
-        if links_file is not None and not dry_run:
-            _write_links(links_file, done.given, base_url)
-    _show_import(done, dry_run, as_json)
+people.add_command(people_import)
 
 
 @people.command("add")
@@ -202,7 +151,7 @@ def people_refuse(config_file: Path, application: int, why: str, by: str | None,
 @people.command("link")
 @config_option
 @click.argument("person", type=click.IntRange(1))
-@_url_option
+@url_option
 @click.option("--out", type=file_path, help="PNG or SVG file for the code; without it the code is drawn here.")
 @json_option
 def people_link(config_file: Path, person: int, url: str | None, out: Path | None, as_json: bool) -> None:
@@ -224,51 +173,8 @@ def people_link(config_file: Path, person: int, url: str | None, out: Path | Non
         click.echo(terminal_code(link))
 
 
-def page_url(config: Config, url: str | None) -> str:
-    """Under which people open their page; without one the command ends."""
-    found = url or config.content.resident.url
-    if not found.startswith(("https://", "http://")):
-        fail(f"{config.file}: table [resident] has no `url`; set it, or name one with --url https://…")
-    return found
-
-
 def _line(values: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(values, ensure_ascii=False))
     else:
         click.echo("  ".join("-" if value in (None, "") else str(value) for value in values.values()))
-
-
-def _write_links(file: Path, given: Sequence[Given], base_url: str) -> None:
-    """Only its owner may read it: each line is somebody's pass."""
-    import csv
-    import io
-
-    from central.keys import write_secret
-    from central.people.links import link_to
-
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(("房号 unit", "姓名 name", "车牌 plate", "链接 link"))
-    for one in given:
-        plate = one.held.claims.plate or ""
-        rows.writerow((one.held.unit_label, one.held.name, plate, link_to(base_url, one.token)))
-    # The mark at the start tells spreadsheet programs that it is UTF-8.
-    write_secret(file, "\ufeff" + text.getvalue())
-
-
-def _show_import(done: Imported, dry_run: bool, as_json: bool) -> None:
-    show(as_json, {"form": done.form, "added": done.added, "changed": done.changed, "same": done.same,
-                   "passes": len(done.given), "dry_run": dry_run})  # fmt: skip
-
-
-def _show_bad(error: BadRowsError, as_json: bool) -> None:
-    if as_json:
-        rows = [
-            {"line": cell.line, "column": cell.column, "value": cell.value, "why": cell.why} for cell in error.cells
-        ]
-        click.echo(json.dumps({"imported": False, "bad": rows}, ensure_ascii=False))
-        return
-    for cell in error.cells:
-        click.echo(str(cell), err=True)
-    click.echo(str(error), err=True)

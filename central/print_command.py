@@ -46,7 +46,10 @@ def pass_print(
 
     with opened(config_file) as (config, store):
         cards = _cards(config, store, pass_ids, site, unit, contact)
-        out.write_bytes(print_passes(cards, layout))
+        pages = print_passes(cards, layout)
+        # Whoever can read these has the passes.
+        out.touch(mode=0o600)
+        out.write_bytes(pages)
     click.echo(f"{len(cards)}: {out}")
 
 

@@ -23,6 +23,7 @@ from checkpoint.status_list import (
     MAX_SIZE,
     RENEWED_S,
     REVOKED,
+    SUSPENDED,
     VALID,
     CutOff,
     CutOffKind,
@@ -111,12 +112,13 @@ def publish_status(config: Config, store: SqliteStore, scope: str, now_ms: int) 
         return save_status(config, store, scope, now_ms).version
 
 
-def publish_if_grown(config: Config, store: SqliteStore, scope: str, now_ms: int) -> int | None:
-    """After passes were issued: a new list if the last one does not hold all their indices; its version."""
+def save_if_grown(config: Config, store: SqliteStore, scope: str, now_ms: int) -> int | None:
+    """Where passes were issued, in the same transaction: a new list if the last one does not hold all their indices;
+    its version."""
     last = last_status(store, scope)
     if last is not None and last.size >= _size(*store.list_extent(scope)):
         return None
-    return publish_status(config, store, scope, now_ms)
+    return save_status(config, store, scope, now_ms).version
 
 
 def save_status(config: Config, store: SqliteStore, scope: str, now_ms: int) -> Published:
@@ -162,11 +164,12 @@ def set_status(
 ) -> list[Published]:
     """Revoke, suspend or take up again these passes, and sign the lists that they are on. Raises RevocationError."""
     with store.transaction():
-        scopes = {_changed(store, pass_id, status, why, now_ms) for pass_id in pass_ids}
+        scopes = {save_pass_status(store, pass_id, status, why, now_ms) for pass_id in pass_ids}
         return [save_status(config, store, scope, now_ms) for scope in sorted(scopes)]
 
 
-def _changed(store: SqliteStore, pass_id: bytes, status: int, why: str, now_ms: int) -> str:
+def save_pass_status(store: SqliteStore, pass_id: bytes, status: int, why: str, now_ms: int) -> str:
+    """Set the status of one pass, in a transaction of the caller; returns the list that is to be signed for it."""
     row = store.issued(pass_id)
     if row is None:
         raise RevocationError(f"pass {pass_id.hex()} is not in this register: name the place of its gates with --scope")
@@ -174,13 +177,32 @@ def _changed(store: SqliteStore, pass_id: bytes, status: int, why: str, now_ms: 
         raise RevocationError(
             f"pass {pass_id.hex()} is on no status list: name the place of its gates with --scope to end it for good"
         )
+    if status == SUSPENDED and row.status == REVOKED:
+        # Less than it is now: a guard could let it pass, and the end of the suspension would make it valid.
+        raise RevocationError(f"pass {pass_id.hex()} is revoked, which is more than suspended: it stays so")
+    if status == VALID:
+        check_holder(store, row)
     store.set_status(pass_id, status, why, now_ms)
     return row.list_scope
 
 
+def check_holder(store: SqliteStore, row: Issued) -> None:
+    """Raises RevocationError for a pass that may not count again: its holder is forgotten, or has another one now."""
+    if row.person is None:
+        return
+    holder, name = store.person(row.person), row.pass_id.hex()
+    if holder is None:
+        raise RevocationError(f"pass {name} ended long ago and its holder is forgotten: register them again")
+    if holder.pass_id != row.pass_id:
+        raise RevocationError(
+            f"pass {name} was replaced by pass {holder.pass_id.hex()}, and nobody has two: it stays ended;"
+            f" `people link {holder.no}` gives a link to the new one"
+        )
+
+
 def standing(store: SqliteStore, row: Issued) -> int:
     """What gates are told of this pass: its status, or revoked where a cut-off ends it. Mint nothing for 1 and 2."""
-    if row.status != VALID or row.list_scope is None:
+    if row.status == REVOKED or row.list_scope is None:
         return row.status
     about = {
         ("all", b""),
@@ -191,7 +213,7 @@ def standing(store: SqliteStore, row: Issued) -> int:
     cut = any(
         (cut.kind, cut.value) in about and row.not_before_s < cut.before_s for cut in store.cutoffs(row.list_scope)
     )
-    return REVOKED if cut else VALID
+    return REVOKED if cut else row.status
 
 
 def class_value(name: PassClass) -> bytes:
@@ -218,7 +240,7 @@ def cut_off(
     Raises RevocationError.
     """
     with store.transaction():
-        lists = _lists_under(store, registry, scopes)
+        lists = lists_under(store, registry, scopes)
         for scope in lists:
             store.save_cutoff(CutoffRow(scope, kind, value, before_s, now_ms, by))
         return [save_status(config, store, scope, now_ms) for scope in lists]
@@ -237,13 +259,13 @@ def lift(
 ) -> list[Published]:
     """Take a cut-off back. Raises RevocationError if there `must` be one and is none."""
     with store.transaction():
-        lifted = [scope for scope in _lists_under(store, registry, scopes) if store.drop_cutoff(scope, kind, value)]
+        lifted = [scope for scope in lists_under(store, registry, scopes) if store.drop_cutoff(scope, kind, value)]
         if must and not lifted:
             raise RevocationError(f"no cut-off of kind {kind} with this value at {', '.join(scopes)}: name its place")
         return [save_status(config, store, scope, now_ms) for scope in lifted]
 
 
-def _lists_under(store: SqliteStore, registry: Registry, scopes: Sequence[str]) -> list[str]:
+def lists_under(store: SqliteStore, registry: Registry, scopes: Sequence[str]) -> list[str]:
     """The lists that gates of these places read: of the place itself, and all that there are below it."""
     tops = {_list_of(registry, scope) for scope in scopes}
     below = {known for known in store.list_scopes() if not tops.isdisjoint(_line(registry, known))}

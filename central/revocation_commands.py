@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # A pass that is not in the register may begin later than now: its own cut-off reaches as far as any pass lives.
 _LONGEST_LIFE_S: Final = 366 * DAY_S
+_STILL_ENDED: Final = 1
 _BYTES: Final = {"pass": 8, "household": 4, "kid": 4}
 
 
@@ -82,13 +84,13 @@ def revoke(
 def suspend(config_file: Path, scopes: tuple[str, ...], why: str, as_json: bool, **whom: Any) -> None:
     """Let a guard decide about PASS_ID or a --household until `resume`: home isolation, without a new pass."""
     from central import revocation
-    from checkpoint.status_list import SUSPENDED
+    from checkpoint.status_list import SUSPENDED, VALID
 
     kind, value = _whom(**whom)
     if kind not in ("pass", "household") or scopes:
         fail("only passes of the register can be suspended: give PASS_ID or --household alone")
     with opened(config_file) as (config, store):
-        ids = _ids(store, kind, value)
+        ids = _ids(store, kind, value, VALID)
         done = revocation.set_status(config, store, ids, SUSPENDED, why, utc_ms())
     _told(as_json, "suspended", done)
 
@@ -96,23 +98,33 @@ def suspend(config_file: Path, scopes: tuple[str, ...], why: str, as_json: bool,
 @click.command()
 @_about
 def resume(config_file: Path, scopes: tuple[str, ...], why: str, as_json: bool, **whom: Any) -> None:
-    """Take back `revoke` and `suspend`: of PASS_ID, of a household, or the cut-off of a kind at --scope."""
+    """Take back `revoke` and `suspend`: of PASS_ID, of a household, or the cut-off of a kind at --scope.
+
+    Of PASS_ID all that was set for it alone, at every place; with --scope only its cut-offs there. Exit code 1 when
+    something else still ends the pass: each is named with its remedy.
+    """
     from central import revocation
+    from central.people.resuming import resume_pass
     from checkpoint.status_list import SUSPENDED, VALID
 
     kind, value = _whom(**whom)
+    stands: Sequence[str] = ()
     with opened(config_file) as (config, store):
-        done: list[Published] = []
-        if kind == "pass" and not scopes:
-            done = revocation.set_status(config, store, [value], VALID, why, utc_ms())
+        done: Sequence[Published] = ()
+        if kind == "pass":
+            registry = registry_of(config, store)
+            resumed = resume_pass(config, store, registry, scopes, value, why, utc_ms())
+            done, stands = resumed.lists, resumed.stands
         elif kind == "household" and not scopes:
             registry, places = registry_of(config, store), _homes(store, kind, value)
             ids = _ids(store, kind, value, SUSPENDED)
-            done = revocation.set_status(config, store, ids, VALID, why, utc_ms())
-            done += revocation.lift(config, store, registry, places, kind, value, utc_ms(), must=not ids)
+            done = [
+                *revocation.set_status(config, store, ids, VALID, why, utc_ms()),
+                *revocation.lift(config, store, registry, places, kind, value, utc_ms(), must=not ids),
+            ]
         else:
             done = revocation.lift(config, store, registry_of(config, store), scopes, kind, value, utc_ms())
-    _told(as_json, "resumed", done)
+    _told(as_json, "resumed", done, stands)
 
 
 def _whom(
@@ -165,5 +177,13 @@ def _ids(store: SqliteStore, kind: CutOffKind, value: bytes, status: int | None 
     return [row.pass_id for row in rows if status is None or row.status == status]
 
 
-def _told(as_json: bool, what: str, done: Sequence[Published]) -> None:
-    show(as_json, {what: True, "lists": [{"scope": one.scope, "version": one.version} for one in done]})
+def _told(as_json: bool, what: str, done: Sequence[Published], stands: Sequence[str] = ()) -> None:
+    lists = [{"scope": one.scope, "version": one.version} for one in done]
+    if not stands:
+        show(as_json, {what: True, "lists": lists})
+        return
+    if as_json:
+        show(True, {what: False, "lists": lists, "stands": list(stands)})
+    for line in () if as_json else stands:
+        click.echo(line, err=True)
+    sys.exit(_STILL_ENDED)

@@ -92,12 +92,13 @@ def switch(folder: Path, now_ms: int) -> Switched:
     ends_ms = now_ms + max(LONGEST_LIFETIME_S[name] for name in before.classes) * 1000
     ending = replace(before, not_after_ms=min(before.not_after_ms, ends_ms))
     _of_kid(held, new_kid)
+    # First: stopped after this, the change can be made again.
+    _write(folder, [ending if entry is before else entry for entry in held])
     aside = folder / f"issuer-{old_kid.hex()}.key"
     aside.unlink(missing_ok=True)
     # At every moment there is a key to sign with.
     os.link(folder / _CURRENT, aside)
     os.replace(folder / _NEXT, folder / _CURRENT)
-    _write(folder, [ending if entry is before else entry for entry in held])
     return Switched(new_kid, old_kid, ending.not_after_ms)
 
 

@@ -9,6 +9,8 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from checkpoint.foreign.certlogic import RuleError
+from checkpoint.foreign.policy_rules import check_rules
 from checkpoint.passes import PassClass
 from checkpoint.policy_schema import (
     HEALTH_CHECKS,
@@ -20,6 +22,7 @@ from checkpoint.policy_schema import (
     PassSettings,
     Policy,
     Rule,
+    RuledFormat,
     TemperatureSettings,
     Worth,
     ZoneLevel,
@@ -36,7 +39,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "lane_kind": get_args(LaneKind), "party": ("each", "holder"),
     "residents": ("allow", "escalate", "deny"), "others": ("escalate", "deny"),
     "phone": get_args(LiveVariant), "static": get_args(PassClass), "static_needs_document": get_args(PassClass),
-    "foreign": get_args(Worth), "mode": get_args(Mode),
+    "foreign": get_args(Worth), "rules": get_args(RuledFormat), "mode": get_args(Mode),
 }  # fmt: skip
 _REMEDY: Final = "correct the policy file; docs/policy.md lists every key with its bounds"
 
@@ -64,6 +67,7 @@ def parse_policy(text: bytes) -> Policy:
     _check_temperature(policy.temperature)
     _check_fail_table(policy.fail)
     _check_passes(policy.passes)
+    _check_certificate_rules(policy.passes, text)
     return policy
 
 
@@ -172,3 +176,28 @@ def _check_fail_table(table: FailTable) -> None:
 def _check_passes(settings: PassSettings) -> None:
     if stray := sorted(set(settings.foreign) - set(settings.formats)):
         _refuse("pass.foreign", stray, "is not among pass.formats", "add it to formats or take it out of foreign")
+
+
+def _check_certificate_rules(settings: PassSettings, source: bytes) -> None:
+    if stray := sorted(set(settings.rules) - set(settings.formats)):
+        _refuse("pass.rules", stray, "is not among pass.formats", "add it to formats or take its rules out")
+    if settings.value_sets != "{}" and not settings.rules:
+        _refuse("pass.value_sets", "(given)", "no rule asks for them", "add pass.rules or take them out")
+    for name, rules in settings.rules.items():
+        try:
+            check_rules(rules, settings.value_sets)
+        except RuleError as error:
+            place = _line_in(source, rules, error)
+            raise PolicyError(f"policy: pass.rules.{name}{place}: {error}: {_REMEDY}") from None
+
+
+def _line_in(source: bytes, rules: str, error: RuleError) -> str:
+    """Where in the policy's text the error is, as far as it can be told."""
+    at = rules.find(f'"{error.rule}"') if error.rule else -1
+    line = error.line or (rules.count("\n", 0, at) + 1 if at >= 0 else 0)
+    begins = source.decode("utf-8").replace("\r\n", "\n").find(rules)
+    if not line:
+        return ""
+    # With escapes in it the text of the file is not the text of the rules.
+    before = source.decode("utf-8").replace("\r\n", "\n").count("\n", 0, begins) if begins >= 0 else 0
+    return f", line {before + line}" + ("" if begins >= 0 else " of its JSON")

@@ -23,6 +23,8 @@ Site = Literal["forehead", "wrist", "neck"]
 LiveVariant = Literal["rotating", "step", "device"]
 # What a genuine pass of another system is worth: nothing, a person's decision, or the identity of a visitor.
 Worth = Literal["deny", "escalate", "visitor"]
+# Passes whose content the rules of a policy can judge.
+RuledFormat = Literal["HC1"]
 Condition = Literal[
     "lists_stale", "policy_stale", "clock_untrusted",
     "thermometer_down", "not_obtained", "temperature_low", "camera_down",
@@ -230,7 +232,8 @@ class PassSettings(_Table, frozen=True):
     `phone`: live variants that open. `static`: classes whose code may also be shown printed or as a picture; None: all.
     `static_needs_document`: of these classes, a printed code alone does not open. `static_repeat_per_h`: a printed code
     that has gone through so often within an hour is looked at. `foreign`: what a genuine pass of another system, by the
-    name of its format, is worth; without an entry a person decides.
+    name of its format, is worth; without an entry a person decides. `rules`: CertLogic rules in JSON that such a pass
+    must keep, by its format; `value_sets`: the JSON table of the sets that they name.
     """
 
     formats: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=16)] = ("GK1",)
@@ -241,6 +244,8 @@ class PassSettings(_Table, frozen=True):
     static_needs_document: Annotated[tuple[PassClass, ...], msgspec.Meta(max_length=6)] = ()
     static_repeat_per_h: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     foreign: Annotated[dict[Text, Worth], msgspec.Meta(max_length=16)] = {}
+    rules: dict[RuledFormat, str] = {}
+    value_sets: str = "{}"
 
 
 class PassbackSettings(_Table, frozen=True):

@@ -1,7 +1,7 @@
 """What the gates of one site know together, judged: a pass that goes in twice, and a household that went out already.
 
 Pure rules over crossings, in whatever order they are given. Only what really went through is a crossing: outcomes
-`passed` and `opened_unconfirmed`, never a verdict.
+`passed` and `opened_unconfirmed`, also by a guard's hand, never a verdict.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ The bit array and its zlib form are those of the IETF Token Status List (draft-i
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -72,6 +72,15 @@ class StatusList:
         if not 0 <= index < self.size:
             return None
         return self.bits[index // _PER_BYTE] >> index % _PER_BYTE * BITS & 3
+
+    def exceptions(self, but: Collection[int] = ()) -> Iterator[tuple[int, int]]:
+        """(index, value) of every pass that is not simply valid, without the indices in `but`."""
+        for number, byte in enumerate(self.bits):
+            # Few are: most bytes are zero.
+            for place in range(_PER_BYTE) if byte else ():
+                index, value = number * _PER_BYTE + place, byte >> place * BITS & 3
+                if value != VALID and index < self.size and index not in but:
+                    yield index, value
 
     def cuts_off(self, held: Pass) -> bool:
         """Whether a cut-off ends this pass, with or without an index."""

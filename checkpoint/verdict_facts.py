@@ -58,11 +58,11 @@ class Retest:
 class PassUse:
     """What the gates of the site have seen of this pass: who went through, never who was only let.
 
-    `entries`: how often it let somebody in; `last_hour`: how often it went through either way within the hour.
-    `passback`: code of what speaks for two hands, empty if nothing does.
+    `entries`: how often it let somebody in, None if it lives longer than they remember; `last_hour`: how often it went
+    through either way within the hour. `passback`: code of what speaks for two hands, empty if nothing does.
     """
 
-    entries: int
+    entries: int | None
     last_hour: int
     passback: str = ""
 

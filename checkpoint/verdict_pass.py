@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from checkpoint.foreign.policy_rules import broken_rule
 from checkpoint.passes import Pass, PassClass, Presented, in_scope
 from checkpoint.reasons import ALL
 from checkpoint.status_list import ASK, REVOKED, SUSPENDED
@@ -21,11 +22,18 @@ def check_pass(case: Case) -> list[Finding]:
         doubt = conditional("pass", "clock_untrusted", "clock_untrusted", case.state.clock_untrusted_for_s, case)
         # A clock that can't be believed hides no revocation.
         return [doubt, *(_of_status(case) if doubt.verdict else _standing(case))]
-    if refusal == "key_unknown" and lists_are_stale(case):
-        return [Finding("pass", "failed", refusal, "escalate", presented.shown)]
     if refusal:
-        return [Finding("pass", "failed", refusal, by_default(refusal), presented.shown)]
+        return _refused(case, presented, refusal)
     return _with_good_word(_standing(case), case)
+
+
+def _refused(case: Case, presented: Presented, refusal: str) -> list[Finding]:
+    """What fresh lists or the right time could still turn is a person's decision, who is told of a revocation."""
+    by_old_lists = refusal == "key_unknown" and lists_are_stale(case)
+    by_wrong_week = refusal == "step_stale" and case.state.clock_untrusted_for_s is not None
+    verdict = "escalate" if by_old_lists or by_wrong_week else by_default(refusal)
+    stop = Finding("pass", "failed", refusal, verdict, presented.shown)
+    return [stop, *_of_status(case)] if verdict == "escalate" else [stop]
 
 
 def stops_at_pass(case: Case) -> bool:
@@ -46,7 +54,7 @@ def lists_are_stale(case: Case) -> bool:
 def pass_refusal(case: Case, presented: Presented) -> str:
     """Code of what is wrong with the pass, the clock aside; empty if nothing is."""
     held = presented.pass_
-    if held is not None and (presented.valid or presented.by_clock):
+    if held is not None and (presented.valid or presented.by_clock or presented.reason == "step_unknown"):
         if held.format not in case.policy.passes.formats:
             return "format_not_enabled"
         if not in_scope(held, case.state.here):
@@ -75,15 +83,33 @@ def is_static(presented: Presented, held: Pass) -> bool:
 
 def _foreign(case: Case, presented: Presented) -> Finding:
     """A genuine pass of another system: it proves who somebody is at most, never that they live here."""
-    worth = worth_of(presented, case.policy)
-    if worth == "visitor":
-        untrusted_for_s = case.state.clock_untrusted_for_s
-        if presented.foreign is not None and untrusted_for_s is not None:
-            return conditional("pass", "clock_untrusted", "clock_untrusted", untrusted_for_s, case)
-        return Finding("pass", "ok", presented.reason, None, presented.shown)
     if (presented.format or "") not in case.policy.passes.formats:
         return Finding("pass", "failed", "format_not_enabled", "deny", presented.shown)
+    worth, rules = worth_of(presented, case.policy), _rules_for(presented, case)
+    if worth == "deny":
+        return Finding("pass", "failed", presented.reason, worth, presented.shown)
+    untrusted_for_s = case.state.clock_untrusted_for_s
+    if presented.foreign is not None and untrusted_for_s is not None and (worth == "visitor" or rules):
+        return conditional("pass", "clock_untrusted", "clock_untrusted", untrusted_for_s, case)
+    if rules and (against := _against(rules, presented, case)):
+        return against
+    if worth == "visitor":
+        # A city's server has answered just now; every other word rests on a key of the trust list.
+        old = _old_lists(case) if presented.foreign is not None else []
+        return old[0] if old else Finding("pass", "ok", presented.reason, None, presented.shown)
     return Finding("pass", "failed", presented.reason, worth, presented.shown)
+
+
+def _rules_for(presented: Presented, case: Case) -> str:
+    """The policy's rules about the content of such a pass, as text; empty if it has none."""
+    return next((rules for name, rules in case.policy.passes.rules.items() if name == presented.format), "")
+
+
+def _against(rules: str, presented: Presented, case: Case) -> Finding | None:
+    """The first rule that this certificate breaks, or that nobody can judge it by; named in the record."""
+    claims = presented.foreign.claims if presented.foreign else {}
+    broken = broken_rule(rules, case.policy.passes.value_sets, claims, int(case.now_s))
+    return broken and Finding("pass", "failed", broken.reason, by_default(broken.reason), broken.rule)
 
 
 def _standing(case: Case) -> list[Finding]:
@@ -134,7 +160,7 @@ def _of_use(case: Case) -> list[Finding]:
         return []
     found = []
     if entering and held.uses is not None:
-        if use is None:
+        if use is None or use.entries is None:
             found.append(Finding("pass", "failed", "quota_unknown", "escalate"))
         elif use.entries >= held.uses:
             found.append(Finding("pass", "failed", "pass_used", "deny", float(use.entries), float(held.uses)))

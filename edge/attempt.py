@@ -15,6 +15,8 @@ from edge.world import LaneSettings, World
 
 # A cable that slips and comes back within this time is not yet a missing thermometer.
 GRACE_MS: Final = 2000
+# One code of a card that has several: the others may follow.
+_PART: Final = "pass_incomplete"
 # People kept for a second look; more than ever come back within the time to do so.
 _MAX_RETESTS: Final = 500
 
@@ -42,6 +44,11 @@ class Attempt:
     def holder(self) -> Pass | None:
         return self.presented.pass_ if self.presented else None
 
+    @property
+    def is_partial(self) -> bool:
+        """Some codes of a card in several have been shown, and nothing better."""
+        return self.presented is not None and self.presented.reason == _PART
+
     def is_other(self, presented: Presented) -> bool:
         """A second good pass of somebody else in the same presence."""
         mine = self.presented
@@ -53,6 +60,9 @@ class Attempt:
         """Take a presentation. A later one replaces an earlier one only if that was refused or is the same pass."""
         if self.passage is None:
             self.passage, self.presented_ms = passage, now.mono_ms
+        elif self.is_partial and presented.reason != _PART:
+            # What is asked next is waited for from now on; how long the parts may take counts from the first one.
+            self.presented_ms = now.mono_ms
         self.halt = self.halt or halt
         # A poster behind somebody with a good pass takes nothing away from it.
         if self.presented is None or not self.presented.valid or (presented.valid and not halt):
@@ -125,7 +135,8 @@ def ready_to_decide(
     factor = timeouts.assisted_factor if assisted else 1.0
     if attempt.presented is None:
         return now_ms - attempt.began_ms >= timeouts.presentation_s * factor * 1000
-    if attempt.asked and not attempt.halt and now_ms - attempt.presented_ms < timeouts.presentation_s * factor * 1000:
+    more_to_come = (attempt.asked or attempt.is_partial) and not attempt.halt
+    if more_to_come and now_ms - attempt.presented_ms < timeouts.presentation_s * factor * 1000:
         return False
     holder = attempt.holder
     rule = rule_of(attempt.presented, settings, world)

@@ -15,12 +15,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import structlog
 
 from checkpoint.formats.city import CityCode
+from checkpoint.records import BAD_BYTES
 from webscreen.heart import Heart
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +57,10 @@ class Bridge:
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
+        try:
+            parts.port  # noqa: B018 - looking at it checks it
+        except ValueError as error:
+            raise BridgeError(f"city bridge url {self.url!r}: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BridgeError(f"city bridge url {self.url!r}: write http://host/path or https://host/path")
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
@@ -77,7 +82,7 @@ def ask(bridge: Bridge, code: CityCode, gate: str) -> CityReason:
         return _REASONS.get(msgspec.json.decode(data, type=_Answer).result, "city_code_refused")
     except TimeoutError:
         return "city_code_timeout"
-    except (OSError, http.client.HTTPException, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, http.client.HTTPException, *BAD_BYTES) as error:
         _log.warning("city_bridge_failed", system=code.system.name, error=type(error).__name__)
         return "city_code_offline"
 
@@ -94,7 +99,7 @@ def _post(bridge: Bridge, body: bytes) -> tuple[int, bytes]:
         timer = threading.Timer(bridge.timeout_s, _cut_off, (connection.sock, cut))
         timer.start()
         try:
-            connection.request("POST", parts.path or "/", body, headers)
+            connection.request("POST", urlunsplit(("", "", parts.path or "/", parts.query, "")), body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(_MAX_ANSWER_BYTES)
         finally:
@@ -119,7 +124,8 @@ class CityDesk:
         self._gate = gate
         self._bridges = bridges
         self._told = told
-        self._questions: queue.Queue[tuple[str, int, CityCode] | None] = queue.Queue(_MOST_WAITING)
+        self._stopped = threading.Event()
+        self._questions: queue.Queue[tuple[str, int, CityCode]] = queue.Queue(_MOST_WAITING)
         longest_s = max((bridge.timeout_s for bridge in bridges.values()), default=0.0)
         # A name, a connection and an answer may take the limit each.
         self.heart = Heart("city", 3 * longest_s + _SLACK_S)
@@ -130,30 +136,25 @@ class CityDesk:
 
     def stop(self) -> None:
         """Does not wait for an answer that is under way: nobody is there for it any more."""
-        self._offer(None)
+        self._stopped.set()
 
     def ask(self, lane: str, number: int, code: CityCode) -> None:
         """Never waits. `number` comes back with the answer."""
-        if code.system.name not in self._bridges or not self._offer((lane, number, code)):
-            self._told(lane, number, "city_code_offline")
-
-    def _offer(self, question: tuple[str, int, CityCode] | None) -> bool:
         try:
-            self._questions.put_nowait(question)
+            if code.system.name in self._bridges:
+                self._questions.put_nowait((lane, number, code))
+                return
         except queue.Full:
-            return False
-        return True
+            pass
+        self._told(lane, number, "city_code_offline")
 
     def _run(self) -> None:
         self.heart.begin()
-        while True:
+        while not self._stopped.is_set():
             self.heart.beat()
             try:
-                question = self._questions.get(timeout=_BEAT_S)
+                lane, number, code = self._questions.get(timeout=_BEAT_S)
             except queue.Empty:
                 continue
-            if question is None:
-                self.heart.end()
-                return
-            lane, number, code = question
             self._told(lane, number, ask(self._bridges[code.system.name], code, self._gate))
+        self.heart.end()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint import topics
 from checkpoint.documents import Document, DocumentError, DocumentKind, KeyList, accept, applicable, read_document
+from checkpoint.foreign.certlogic import RuleError, require_library
 from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
 from checkpoint.foreign.trust_rows import foreign_from_content
 from checkpoint.policy import PolicyError, parse_policy
@@ -106,12 +107,17 @@ class Downlink:
         self._in_force: dict[_Key, Document] = {}
         self._early: dict[_Key, _Kept] = {}
         self._refused: dict[str, bytes] = {}
+        self._torn: set[_Key] = set()
         # By topic, good documents that the disk would not take.
         self._unwritten: dict[str, bytes] = {}
 
     def in_force(self, kind: DocumentKind) -> tuple[Document, ...]:
         """The documents of this kind that concern this place, the most specific first."""
         return applicable((item for item in self._in_force.values() if item.kind == kind), self._here)
+
+    def torn(self, kind: DocumentKind) -> frozenset[str]:
+        """Scopes of this place whose document is on the disk and can't be read: what it says is not known here."""
+        return frozenset(scope for what, scope in self._torn if what == kind)
 
     def load(self) -> tuple[DocumentFact, ...]:
         """Take what is on disk. A file that no longer verifies is refused and left where it is."""
@@ -181,6 +187,7 @@ class Downlink:
 
     def _put_in_force(self, document: Document) -> None:
         self._in_force[document.kind, document.scope] = document
+        self._torn.discard((document.kind, document.scope))
         lists = [self._keys.with_keys(item) for item in self._in_force.values() if item.kind == "keys"]
         self._keys = KeyList(self._keys.root, tuple(row for keys in lists for row in keys.rows))
 
@@ -200,6 +207,9 @@ class Downlink:
             raise DocumentError(f"document {document.kind}/{document.scope} came on topic {topic}: refuse its sender")
         if document.scope not in self._here:
             raise DocumentError(f"scope {document.scope} is not of this place ({', '.join(self._here)})")
+        if document.kind == "status" and document.scope == self._here[0]:
+            # Passes are for sites and grids, and nobody would look one up in it.
+            raise DocumentError(f"status list for gate {document.scope} alone: publish it for {self._here[1]}")
 
     def _in_rollout(self, document: Document) -> bool:
         # The same gates first at every version, so that widening a rollout takes nobody out.
@@ -211,9 +221,16 @@ class Downlink:
             _, document = self._read(path)
             fact = _understood(document)
         except (DocumentError, OSError) as error:
+            self._remember_torn(path)
             return (_refusal(path.name, str(error)),)
         self._put_in_force(document)
         return (fact,)
+
+    def _remember_torn(self, path: Path) -> None:
+        kind, _, scope = path.stem.partition("@")
+        # One of another place was left behind when the gate moved.
+        if scope in self._here:
+            self._torn.add((kind, scope))  # type: ignore[arg-type]  # a name that is no kind is never asked for
 
     def _load_early(self, path: Path) -> tuple[DocumentFact, ...]:
         try:
@@ -247,7 +264,7 @@ def _understood(document: Document) -> DocumentFact:
     try:
         match document.kind:
             case "policy":
-                return PolicyInstalled(document, parse_policy(document.content))
+                return PolicyInstalled(document, _judgeable(parse_policy(document.content)))
             case "trust":
                 return TrustInstalled(
                     document, trust_from_content(document.content), foreign_from_content(document.content)
@@ -261,6 +278,16 @@ def _understood(document: Document) -> DocumentFact:
     except (PolicyError, TrustError, StatusError, SiteError) as error:
         raise DocumentError(str(error)) from None
     return DocumentInstalled(document)
+
+
+def _judgeable(policy: Policy) -> Policy:
+    """The same, if this gate can judge by all of it. What that needs is loaded here, before anybody waits for it."""
+    if policy.passes.rules:
+        try:
+            require_library()
+        except RuleError as error:
+            raise PolicyError(f"policy: pass.rules: {error} here, or take the rules out of the policy") from None
+    return policy
 
 
 def _refusal(name: str, why: str) -> DocumentRefused:

@@ -73,6 +73,8 @@ _log = structlog.get_logger(__name__)
 
 SOFTWARE: Final = f"guankou {version('guankou')}"
 _SAVE_LEVELS_MS: Final = 60_000
+# Documents whose time comes, and those that the disk did not take, wait so long at most.
+_PROMOTE_MS: Final = 5_000
 _SNAPSHOT_MS: Final = 250
 # Kinds times scopes of one place are fewer.
 _MOST_WAITING: Final = 64
@@ -104,13 +106,8 @@ class Gate:
         self._ledger = SiteLedger(enrolment.gate, self._folder / "site.db")
         self._site = Site(enrolment.site, enrolment.gate, file.broker.heartbeat_s, self._ledger, key, self._say)
         loaded = self._take(self._downlink.load())
-        identity = Identity(enrolment.gate, enrolment.grid, enrolment.tree_version)
         path = self._folder / "outbox.db"
-        self._outbox, failing = Outbox.open_or_failing(
-            path, identity, self._clock, SOFTWARE, "start", file.outbox.reserve_mib
-        )
-        if failing is not None:
-            _log.error("starts_without_recording", error=str(failing))
+        self._outbox = self._open_outbox(path)
         blind = Blind(load_or_make_secret(self._folder / "blind.key"))
         site_use = SiteUse(enrolment.gate, self._ledger, ZoneInfo(file.gate.timezone))
         place = place_codes(file, self._folder)
@@ -135,7 +132,7 @@ class Gate:
         self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
         self._last_words = LastWords(self._folder / "hung")
         self._snapshot = self._make_snapshot(now)
-        self._snapshot_ms = self._saved_ms = 0
+        self._snapshot_ms = self._saved_ms = self._promoted_ms = 0
         # Documents by topic that came before the time was known.
         self._waiting: dict[str, bytes] = {}
         self._told: Policy | None = None
@@ -179,6 +176,14 @@ class Gate:
         self._save_levels()
         self._uplink.stop()
         self._screen.stop()
+
+    def _open_outbox(self, path: Path) -> Outbox:
+        identity = Identity(self._enrolment.gate, self._enrolment.grid, self._enrolment.tree_version)
+        reserve_mib = self._file.outbox.reserve_mib
+        outbox, failing = Outbox.open_or_failing(path, identity, self._clock, SOFTWARE, "start", reserve_mib)
+        if failing is not None:
+            _log.error("starts_without_recording", error=str(failing))
+        return outbox
 
     def _build_uplink(self, key: Ed25519PrivateKey, boot_id: bytes, path: Path, here: tuple[str, ...]) -> UplinkRunner:
         enrolment, broker = self._enrolment, self._file.broker
@@ -307,6 +312,8 @@ class Gate:
                 self._site.link.gates(fact.gates)
             elif isinstance(fact, DocumentInstalled) and fact.document.kind == "roster":
                 self._rulebook.steps = self._rosters.take(fact.document)
+        self._rulebook.torn = self._downlink.torn("policy")
+        self._rulebook.torn_lists = self._downlink.torn("trust") | self._downlink.torn("status")
         return facts_
 
     def _at_site(self, effect: TellSite | ClearPass) -> None:
@@ -344,9 +351,10 @@ class Gate:
             self._uplink.version("policy", f"{world.policy.id} v{world.policy.version}")
         if now.mono_ms - self._saved_ms >= _SAVE_LEVELS_MS:
             self._saved_ms = now.mono_ms
-            if now.trusted:
-                self._put_on_record(self._take(self._downlink.promote(now.at_ms // 1000)))
             self._save_levels()
+        if now.trusted and now.mono_ms - self._promoted_ms >= _PROMOTE_MS:
+            self._promoted_ms = now.mono_ms
+            self._put_on_record(self._take(self._downlink.promote(now.at_ms // 1000)))
         self._site.turn(now, self._uplink.connected, world.policy)
         if self._waiting:
             self._take_waiting(now)

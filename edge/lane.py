@@ -117,6 +117,9 @@ class Lane:
             self.presence.active(now.mono_ms)
         ignored_ms = self.world.policy.timeouts.same_code_ignored_s * 1000
         payloads = self._parts.take_all(seen.payloads)
+        if not self.presence.occupied:
+            # Parts of a card that nobody stood here with are not the next one's.
+            self._parts.forget()
         fresh = self._in_view.fresh(payloads, now.mono_ms, ignored_ms, still=seen.still)
         # Codes that were already there stay ignored; new ones wait while somebody is going through.
         if not fresh or not self.presence.occupied or self.opening or self.halted:
@@ -267,6 +270,7 @@ class Lane:
             if attempt.holder and attempt.taking.in_shade:
                 self.retests.remember(attempt.holder, attempt.passage, now.mono_ms)
         self.finish_shown("turned_back")
+        self._parts.forget()
         self.attempt, self._spent, self.halted, self.assisted = None, False, False, False
 
     def _expire_shown(self, now: Moment) -> None:
@@ -345,7 +349,7 @@ class Lane:
     def outcome(self, passage: bytes, ended: Ended, holder: Pass | None, crossings: int) -> None:
         self.commit("outcome", outcome_payload(self.settings.where, ended, holder, crossings), passage)
         site_use = self.settings.site_use
-        if holder and site_use and ended.outcome in ("passed", "opened_unconfirmed"):
+        if holder and site_use and ended.went_through:
             people, now = min(self.admitted(holder), crossings) or holder.party_size, self._now
             crossing = site_use.crossing(holder, self.settings.where.direction, passage, people, now.at_ms)
             self.want(TellSite(crossing, now.trusted))

@@ -113,7 +113,8 @@ def _attempt_view(lane: Lane, attempt: Attempt) -> LaneView:
     people, wanted = attempt.taking.people, wanted_people(attempt.holder, rule)
     ticks = []
     for check in rule.checks:
-        done = (check == "pass" and attempt.presented is not None) or (check == "temperature" and len(people) >= wanted)
+        has_shown = attempt.presented is not None and not attempt.is_partial
+        done = (check == "pass" and has_shown) or (check == "temperature" and len(people) >= wanted)
         ticks.append(Tick(check, "off" if rule.mode_of(check) == "off" else "done" if done else "waiting"))
     base = _base(lane, "wait", "", _prompt_during(attempt, wanted), tuple(ticks))
     last, holder = attempt.taking.last, attempt.holder
@@ -149,6 +150,8 @@ def _ticks(results: tuple[CheckResult, ...]) -> tuple[Tick, ...]:
 def _prompt_during(attempt: Attempt, wanted: int) -> str:
     if attempt.presented is None:
         return "prompt_scan"
+    if attempt.is_partial:
+        return "prompt_other_parts"
     if attempt.asked:
         return "prompt_asking"
     if attempt.taking.in_shade:

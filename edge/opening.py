@@ -20,6 +20,12 @@ class Ended:
     outcome: Outcome
     reason: str
 
+    @property
+    def went_through(self) -> bool:
+        """Whether the holder of the pass did, as far as is known: by the machine's word or by a guard's."""
+        by_guard = self.outcome == "admitted_by_guard" and self.reason in ("", "opened_unconfirmed")
+        return by_guard or self.outcome in ("passed", "opened_unconfirmed")
+
 
 class Opening:
     """One opening from the pulse to its outcome. `admitted` people may go through.

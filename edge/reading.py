@@ -30,11 +30,12 @@ def read_presented(payload: bytes, settings: LaneSettings, world: World, now: Mo
         foreign=world.foreign if format_of(payload) in passes.formats else None,
     )
     held = presented.pass_
-    if presented.valid and held is not None:
+    if held is not None and (presented.valid or presented.by_clock):
         if not in_scope(held, settings.here):
-            return replace(presented, reason="out_of_scope")
-        if why := _arrival_refusal(held, settings, now_s):
-            # The nonce of a place code is judged by this gate's clock.
+            return replace(presented, reason="out_of_scope", by_clock=False)
+        why = _arrival_refusal(held, settings, now_s)
+        # The nonce of a place code is judged by this gate's clock; whose it is holds at any time.
+        if why == "arrival_elsewhere" or (why and presented.valid):
             return replace(presented, reason=why, by_clock=why == "arrival_stale")
     if presented.format is None:
         if system := _city_system(payload, settings):

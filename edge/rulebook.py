@@ -45,6 +45,10 @@ class Rulebook:
         self._foreign: dict[str, ForeignKeys] = {}
         self._foreign_keys: ForeignKeys | None = None
         self._status = NO_STATUS
+        # Scopes whose policy is on the disk and can't be read: it may ask for more than the one that is in force.
+        self.torn: frozenset[str] = frozenset()
+        # The same of trust and status lists: nobody knows whose keys and which revocations were in them.
+        self.torn_lists: frozenset[str] = frozenset()
         # Replaced whole by whoever opens this gate's roster.
         self.steps: StepSecrets = NO_STEPS
         self._untrusted_since_ms: int | None = None
@@ -80,11 +84,11 @@ class Rulebook:
         return (now.mono_ms - since_ms) / 1000
 
     def _lists_age_s(self, now: Moment, confirmed_age_s: float) -> float | None:
-        """Since the collector last answered, or since a newer status list was due if that is longer ago.
+        """Since the collector last answered, or since a newer status list was due if that is longer ago. None: never.
 
         Whoever lets answers through and keeps lists back can't hide behind them.
         """
-        if not self._trusts:
+        if not self._trusts or self.torn_lists:
             return None
         issued_s = self._status.issued_s
         if issued_s is None or not now.trusted:
@@ -115,7 +119,7 @@ class Rulebook:
             attendance=self._attendance,
             offline=link_age_s is None or link_age_s > self._offline_after_s,
             lists_age_s=self._lists_age_s(now, age_s),
-            policy_age_s=age_s if self._policies else 0.0,
+            policy_age_s=None if self.torn else age_s if self._policies else 0.0,
             clock_untrusted_since_ms=self._untrusted_since_ms,
             status=self._status,
             steps=self.steps,

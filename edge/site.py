@@ -20,7 +20,7 @@ _LEAST_DAYS: Final = 2.0
 # Messages of other gates that wait for the core; of more the oldest are dropped, and asked for again.
 _MOST_HEARD: Final = 200
 # So many are taken in one turn: whoever stands in a lane comes first.
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 2
 # What is known is told every so many heartbeats.
 _TELL_HEARTBEATS: Final = 3
 

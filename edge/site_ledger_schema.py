@@ -6,6 +6,8 @@ import sqlite3
 from typing import Final
 
 _VERSION: Final = 1
+BEGIN: Final = "BEGIN IMMEDIATE"
+COMMIT: Final = "COMMIT"
 _CREATE: Final = (
     """CREATE TABLE IF NOT EXISTS crossings (
         at_ms INTEGER NOT NULL, gate TEXT NOT NULL, passage BLOB NOT NULL, move TEXT NOT NULL,
@@ -21,11 +23,11 @@ def create_tables(connection: sqlite3.Connection) -> None:
     """Make the tables of a new file, all or none. Raises sqlite3.Error."""
     if connection.execute("PRAGMA user_version").fetchone()[0] >= _VERSION:
         return
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(BEGIN)
     for statement in _CREATE:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
-    connection.execute("COMMIT")
+    connection.execute(COMMIT)
 
 
 # Columns come in the order of the table, which is that of a crossing's fields, `dated` last.

@@ -110,8 +110,8 @@ class SiteLink:
         if abs(seen.at - now.at_ms) > _LATE_MS:
             self._refuse(f"gate {seen.gate} spoke at {seen.at} ms, here it is {now.at_ms} ms: too late", now.mono_ms)
             return
-        for crossing in seen.crossings:
-            self._learn(crossing, now)
+        if wanted := [crossing for crossing in seen.crossings if self._matters(crossing, now)]:
+            self.ledger.learn(*wanted)
         if seen.at > self._latest.get(seen.gate, -1):
             # A copy of an old word makes nobody seem alive, and nobody answers it.
             back = not self._hears(seen.gate, now.mono_ms)
@@ -122,10 +122,10 @@ class SiteLink:
                 soon_ms = self._told_ms + self._settings.tell_every_ms // _SOONER
                 self._tell_ms = min(self._tell_ms, max(now.mono_ms, soon_ms))
 
-    def _learn(self, crossing: Crossing, now: Moment) -> None:
+    def _matters(self, crossing: Crossing, now: Moment) -> bool:
+        """Neither forgotten here nor still to come."""
         hour = crossing.at_ms // HOUR_MS
-        if crossing.at_ms <= now.at_ms + _LATE_MS and (self._floor_hour is None or hour >= self._floor_hour):
-            self.ledger.learn(crossing)
+        return crossing.at_ms <= now.at_ms + _LATE_MS and (self._floor_hour is None or hour >= self._floor_hour)
 
     def _differs(self, seen: Seen) -> bool:
         """Whether they know something else of any stretch; what is there of it is sent."""

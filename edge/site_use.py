@@ -11,9 +11,11 @@ from checkpoint.policy_schema import Policy
 from checkpoint.records import Direction
 from checkpoint.site_rules import CHINA, Crossing
 from checkpoint.verdict_facts import CheckFact, PassUse
+from edge.site import keep_days
 from edge.site_ledger import SiteLedger
 
 _HOUR_MS = 3_600_000
+_DAY_S = 86_400
 _UNKNOWN = CheckFact("failed", "quota_unknown")
 
 
@@ -32,7 +34,8 @@ class SiteUse:
         if settings.mode != "off":
             hands = site_rules.passback(seen, direction, self.gate, now_ms, settings.window_s, settings.walk_s)
         lately = sum(one.move != "cleared" and now_ms - one.at_ms < _HOUR_MS for one in seen)
-        return PassUse(site_rules.entries_of(seen), lately, hands)
+        is_remembered = held.expires_s - held.not_before_s <= keep_days(policy) * _DAY_S
+        return PassUse(site_rules.entries_of(seen) if is_remembered else None, lately, hands)
 
     def quota(self, held: Pass, direction: Direction, policy: Policy, now_ms: int | None) -> CheckFact | None:
         """The answer to the check `quota`; None without a quota in the policy. On the way in: was it kept?

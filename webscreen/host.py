@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from webscreen.heart import Heart
 
 _STOP_LIMIT_S: Final = 5.0
 # The event loop turns ten times a second, however many readers there are.
 _HUNG_LIMIT_S: Final = 10.0
+# A request of a few kB over a bad mobile network.
+_REQUEST_LIMIT_S: Final = 20.0
+# Connections over the limit that are still told so; all others are closed unheard: each costs the process a file.
+_SPARE: Final = 20
 
 
 class ScreenError(Exception):
@@ -25,14 +32,14 @@ class ScreenError(Exception):
 class WebThread:
     """Serves one ASGI app. `closing` is called at stop, so that endless answers can end.
 
-    More than `most_connections` at a time are answered with 503.
+    More than `most_connections` at a time are answered with 503. Who does not finish a request is cut off.
     """
 
     def __init__(self, app: ASGIApp, name: str, closing: Callable[[], None], most_connections: int) -> None:
         config = uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=_Impatient,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -61,6 +68,41 @@ class WebThread:
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(_STOP_LIMIT_S)
+
+
+class _Impatient(H11Protocol):
+    """Does not keep a connection, and with it an open file, for somebody who never says what they want."""
+
+    _hurry: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > (self.limit_concurrency or 0) + _SPARE:
+            transport.abort()
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._rest()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._rest()
+        elif self._hurry is None and not self.transport.is_closing():
+            self._hurry = self.loop.call_later(_REQUEST_LIMIT_S, self.transport.abort)
+
+    def _rest(self) -> None:
+        if self._hurry is not None:
+            self._hurry.cancel()
+            self._hurry = None
 
 
 class _BeatingServer(uvicorn.Server):

@@ -11,6 +11,7 @@ from central.people.issuing import issue_to, new_pass_id, tell_gates
 from central.people.links import digest_of, new_token
 from central.people.places import list_scope
 from central.people.registering import Entry, Hashes, checked_entry, hashes, save_new
+from central.store.forgetting import FORGOTTEN
 from central.store.people import Application
 from central.store.sqlite import SqliteStore
 from checkpoint.passes import PassClass, Travel
@@ -89,7 +90,7 @@ def confirm(config: Config, store: SqliteStore, no: int, decision: Decision, now
             travel=_travel(row, decision),
             link_digest=row.link_digest,
         )
-    tell_gates(config, store, held, now_ms)
+        tell_gates(config, store, held, now_ms)
     return held
 
 
@@ -108,6 +109,8 @@ def _pending(store: SqliteStore, no: int) -> Application:
     if row is None:
         raise PeopleError(f"application {no} is unknown; `people pending` lists those that wait")
     if row.state != "pending":
+        if row.state == FORGOTTEN:
+            raise PeopleError(f"application {no} is over and forgotten; they have to apply again")
         raise PeopleError(f"application {no} was {row.state} by {row.by or 'somebody'} already")
     return row
 

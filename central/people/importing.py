@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from central.config import Config
 from central.people.credentials import Credential, PeopleError
 from central.people.id_numbers import number_mac, registry_key, shortened
-from central.people.issuing import issue_to, new_pass_id, tell_gates
+from central.people.issuing import carry_over, issue_to, new_pass_id, tell_gates
 from central.people.links import digest_of, new_token
 from central.people.places import list_scope
 from central.people.registering import (
@@ -84,13 +84,17 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, or would have done. `form`: how the file was read."""
+    """What an import did, or would have done. `form`: how the file was read.
+
+    `to_renew`: ids of passes that say something else than the register until they are renewed.
+    """
 
     form: str
     added: int
     changed: int
     same: int
     given: tuple[Given, ...] = ()
+    to_renew: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +118,17 @@ def import_people(
     ignore: Sequence[str] = (),
     issue: bool = False,
     dry_run: bool = False,
+    hand_out: Callable[[Sequence[Given]], None] = lambda given: None,
 ) -> Imported:
     """Add and change the people of a file; who is not in it stays as they are. The same file again changes nothing.
+    Passes that people have already say what the register says from then on, or are named as `to_renew`.
 
     `ignore`: headings of columns that are left out. `issue`: give a pass and a link to everybody of the file who has
-    none. Raises BadRowsError, TableError, PeopleError, KeyFileError, OSError.
+    none. `hand_out`: what is done with the links, which nobody can read again; where it fails nothing is imported.
+
+    Raises BadRowsError, TableError, PeopleError, KeyFileError, OSError.
     """
-    list_scope(config, site)
+    scope = list_scope(config, site)
     table = read_table(file)
     columns = _columns(file, table.rows[0], ignore)
     entries = _entries(file, table, columns, site, default_class, now_ms // 1000)
@@ -130,23 +138,41 @@ def import_people(
     changed = [one for one in found if one.known is not None and _differs(store, one.known, one)]
     counts = Imported(table.form, len(fresh), len(changed), len(found) - len(fresh) - len(changed))
     if dry_run:
-        return counts
+        with store.trial():
+            known = [_saved(store, one, None, None, now_ms) for one in found if one.known is not None]
+            return replace(counts, to_renew=_carried(config, store, known, now_ms // 1000))
     # Slow on purpose, so before the transaction: nobody else waits for it.
     hashed = {one.line: (pass_id, hashes(config, one.entry.id_number, pass_id)) for one in fresh
               for pass_id in (new_pass_id(),)}  # fmt: skip
     digests = {one.line: hashes(config, one.entry.id_number, one.known.pass_id) for one in changed
                if one.known is not None and one.known.id_mac is None}  # fmt: skip
-    given: list[Given] = []
     with store.transaction():
-        for one in found:
-            person = _saved(store, one, hashed.get(one.line), digests.get(one.line), now_ms)
-            if issue and store.issued(person.pass_id) is None:
-                token = new_token()
-                held = issue_to(config, store, person, now_ms // 1000, link_digest=digest_of(token))
-                given.append(Given(held, token))
-    if given:
-        tell_gates(config, store, given[0].held, now_ms)
-    return replace(counts, given=tuple(given))
+        # Hashing took its time: nobody is written over whom the office has changed meanwhile.
+        if _people(file, store, key, entries) != found:
+            raise PeopleError(f"{file}: the register was changed while the file was read; import it again")
+        people = [_saved(store, one, hashed.get(one.line), digests.get(one.line), now_ms) for one in found]
+        to_renew = _carried(config, store, people, now_ms // 1000)
+        given = _given(config, store, people, scope, now_ms) if issue else ()
+        if given:
+            tell_gates(config, store, given[0].held, now_ms)
+            hand_out(given)
+    return replace(counts, given=given, to_renew=to_renew)
+
+
+def _carried(config: Config, store: SqliteStore, people: Sequence[Person], now_s: int) -> tuple[bytes, ...]:
+    """Bring what changed into the passes of these people; the ids of those that have to be renewed for it."""
+    return tuple(person.pass_id for person in people if carry_over(config, store, person, now_s))
+
+
+def _given(config: Config, store: SqliteStore, people: Sequence[Person], scope: str, now_ms: int) -> tuple[Given, ...]:
+    """A pass with a link for each of them who has none."""
+    given = []
+    for person in people:
+        if store.issued(person.pass_id) is None:
+            token = new_token()
+            held = issue_to(config, store, person, now_ms // 1000, link_digest=digest_of(token), scope=scope)
+            given.append(Given(held, token))
+    return tuple(given)
 
 
 def _columns(file: Path, heading: Row, ignore: Sequence[str]) -> dict[str, int]:

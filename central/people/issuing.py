@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from central.config import Config
-from central.people.credentials import Credential, PeopleError, RefusedError, credential
+from central.people.credentials import Credential, PeopleError, RefusedError, credential, credential_of
 from central.people.minting import check_usable, issuer_key
 from central.people.places import list_scope
-from central.revocation import free_index, publish_if_grown, save_status
+from central.revocation import free_index, save_if_grown, save_status, standing
 from central.store.issued import Carrier, CutoffRow, Issued
 from central.store.people import Person
 from central.store.sqlite import SqliteStore
-from checkpoint.formats import gk1
+from checkpoint.formats import gk1, gk1_variants
 from checkpoint.formats.gk1_profile import payload_of
 from checkpoint.passes import LONGEST_LIFETIME_S, Claims, PassClass, Travel
 from checkpoint.status_list import REVOKED, VALID
@@ -46,16 +46,19 @@ def issue_to(
     uses: int | None = None,
     link_digest: bytes | None = None,
     invited_by: bytes | None = None,
+    scope: str | None = None,
 ) -> Credential:
     """Give a stored person the pass that was prepared for them; call it inside a transaction.
 
-    Lifetime: the longest of the class if none is given. Raises PeopleError, IssueError, RegistryError, KeyFileError.
+    Lifetime: the longest of the class if none is given. `scope`: of the status list, looked up if not given.
+
+    Raises PeopleError, IssueError, RegistryError, KeyFileError.
     """
     if store.issued(person.pass_id) is not None:
         raise PeopleError(
             f"person {person.no} has pass {person.pass_id.hex()} already: `pass renew` it, or `pass issue --again`"
         )
-    scope = list_scope(config, person.site)
+    scope = scope or list_scope(config, person.site)
     start_s = now_s if not_before_s is None else not_before_s
     claims = Claims(
         pass_id=person.pass_id,
@@ -80,9 +83,10 @@ def issue_to(
 
 
 def tell_gates(config: Config, store: SqliteStore, made: Credential, now_ms: int) -> int | None:
-    """After passes were issued and stored: a new status list where the last one has no place for them; its version."""
+    """After the last of the passes that a transaction issues, inside it: a new status list where the last one has no
+    place for them; its version. Gates would find no status for a pass without."""
     scope = made.issued.list_scope
-    return None if scope is None else publish_if_grown(config, store, scope, now_ms)
+    return None if scope is None else save_if_grown(config, store, scope, now_ms)
 
 
 def renew(
@@ -94,6 +98,8 @@ def renew(
     if held.issued.status == REVOKED:
         raise RefusedError("pass_revoked", f"pass {held.pass_id.hex()} was revoked; issue a new one with --again")
     claims, issued, person = held.claims, held.issued, held.person
+    if person is None and issued.person is not None:
+        raise PeopleError(f"pass {held.pass_id.hex()} ended long ago and its holder is forgotten; register them again")
     if person is not None and person.pass_id == held.pass_id:
         claims = replace(
             claims,
@@ -106,6 +112,36 @@ def renew(
         issued = replace(issued, pass_class=person.pass_class, household=person.household)
     expires_s = now_s + _lifetime(claims.pass_class, lifetime_s)
     return _change(config, store, held, replace(claims, not_before_s=now_s, expires_s=expires_s), issued)
+
+
+def carry_over(config: Config, store: SqliteStore, person: Person, now_s: int) -> bool:
+    """Bring unit, plate and party of a changed person into the pass that they have: id, times and index stay. Call it
+    inside a transaction. Returns whether it takes a renewal instead: the class differs, whose passes may live for
+    another time, or a cut-off of the new unit would end the pass. One that is over, or that a cut-off ends already,
+    stays as it is: that is for somebody to decide, and `renew` takes over what the register says.
+
+    Raises PeopleError, KeyFileError.
+    """
+    issued = store.issued(person.pass_id)
+    if issued is None or issued.expires_s <= now_s or _cut_off(store, issued):
+        return False
+    held = credential(store, issued)
+    claims = replace(held.claims, household=person.household, plate=person.plate or None, party_size=person.party_size)
+    moved = replace(issued, household=person.household)
+    if person.pass_class != claims.pass_class or _cut_off(store, moved):
+        return issued.status != REVOKED
+    if (claims, moved) != (held.claims, issued):
+        try:
+            _change(config, store, held, claims, moved)
+        except gk1.IssueError as error:
+            raise PeopleError(f"pass {held.pass_id.hex()} of person {person.no}: {error}") from None
+    return False
+
+
+def _cut_off(store: SqliteStore, issued: Issued) -> bool:
+    """Whatever its status. Minted passes begin when they are minted: in another household, a pass that was cut off with
+    the one before would come to life."""
+    return standing(store, replace(issued, status=VALID)) != VALID
 
 
 def replace_pass(store: SqliteStore, person: Person, document_digest: bytes | None, pass_id: bytes) -> Person:
@@ -130,12 +166,14 @@ def set_device_key(config: Config, store: SqliteStore, held: Credential, device_
     """
     if len(device_key) != _DEVICE_KEY_BYTES:
         raise PeopleError(f"a device key has {_DEVICE_KEY_BYTES} bytes, this one {len(device_key)}")
-    if held.issued.device_key == device_key:
-        return held
     now_s = now_ms // 1000
-    check_usable(store, held, now_s)
-    issued, scope = replace(held.issued, device_key=device_key), held.issued.list_scope
     with store.transaction():
+        # Read again: the office may have revoked the pass or given another link since.
+        held = credential_of(store, held.pass_id)
+        check_usable(store, held, now_s)
+        if held.issued.device_key == device_key:
+            return held
+        issued, scope = replace(held.issued, device_key=device_key), held.issued.list_scope
         if held.issued.device_key is None or scope is None:
             return _change(config, store, held, held.claims, issued)
         store.save_cutoff(CutoffRow(scope, "pass", held.pass_id, now_s, now_ms, "another phone"))
@@ -155,8 +193,8 @@ def _lifetime(pass_class: PassClass, lifetime_s: int | None) -> int:
 
 
 def _check(config: Config, claims: Claims) -> None:
-    """Refuse here what a gate would refuse. Raises IssueError, KeyFileError."""
-    gk1.issue(claims, issuer_key(config))
+    """Refuse here what a gate would refuse, also in the form that a phone gives it. Raises IssueError, KeyFileError."""
+    gk1_variants.check_length(gk1.issue(claims, issuer_key(config)), device=claims.device_key is not None)
 
 
 def _row(claims: Claims, person: int, scope: str, carrier: Carrier, now_s: int) -> Issued:

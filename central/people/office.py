@@ -64,7 +64,7 @@ def issue_to_person(
         if again:
             person = _prepared_anew(config, store, person, checked_id(id_number, now_s))
         held = issue_to(config, store, person, now_s, lifetime_s=lifetime_s, not_before_s=not_before_s, carrier=carrier)
-    tell_gates(config, store, held, now_ms)
+        tell_gates(config, store, held, now_ms)
     return held
 
 
@@ -121,10 +121,11 @@ def listed(store: SqliteStore, site: str | None = None, unit_label: str | None =
 
 
 def valid_passes(store: SqliteStore, site: str, unit_label: str | None, now_s: int) -> list[Credential]:
-    """The passes of a site or unit that count now, by unit: what can be printed."""
-    rows = [one for one in listed(store, site, unit_label) if one.issued and one.status == VALID]
+    """The passes of a site or unit that count now, by unit: what can be printed, so none that lives in one phone."""
+    rows = [one for one in listed(store, site, unit_label) if one.status == VALID]
     rows.sort(key=lambda one: (one.unit_label, one.person.no))
-    return [credential(store, one.issued) for one in rows if one.issued is not None and one.issued.expires_s > now_s]
+    passes = [one.issued for one in rows if one.issued is not None]
+    return [credential(store, row) for row in passes if row.expires_s > now_s and row.device_key is None]
 
 
 def _prepared_anew(config: Config, store: SqliteStore, person: Person, id_number: str) -> Person:

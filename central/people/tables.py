@@ -105,7 +105,8 @@ def _csv_rows(file: Path, text: str, delimiter: str) -> Iterator[Row]:
     before = 0
     try:
         for row in reader:
-            yield Row(before + 1, tuple(_of_text(value) for value in row))
+            # One more than may be is enough to refuse the line.
+            yield Row(before + 1, tuple(_of_text(value) for value in row[: MAX_COLUMNS + 1]))
             before = reader.line_num
     except csv.Error as error:
         raise TableError(f"{file}: line {before + 1}: {error}; save it again as CSV, or as .xlsx") from None
@@ -164,7 +165,8 @@ def _check_parts(file: Path, data: bytes) -> None:
                 raise TableError(f"{file}: inflates to {total} bytes; save only the sheet with the people")
             for part in parts:
                 # A part that lies about its size ends there: zipfile reads no further than it was told.
-                if b"<!DOCTYPE" in archive.read(part):
+                # In UTF-16 every other byte is zero.
+                if b"<!DOCTYPE" in archive.read(part).replace(b"\0", b""):
                     raise TableError(
                         f"{file}: {part.filename[:60]!r} holds a DOCTYPE; no spreadsheet program writes it"
                     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from central.config import Config
-from central.people.credentials import Credential, PeopleError
+from central.people.credentials import Credential, PeopleError, credential_of
 from central.people.issuing import issue_to, tell_gates
 from central.people.links import digest_of, new_token
 from central.people.minting import check_usable
@@ -46,7 +46,6 @@ def invite_visitor(
 
     Raises RefusedError where the host's own pass does not count, FieldError, PeopleError, IssueError.
     """
-    check_usable(store, host, now_s)
     if not may_invite(host):
         raise PeopleError(f"a {host.claims.pass_class} pass can't invite visitors; a resident or worker can")
     entry = Entry(
@@ -59,10 +58,12 @@ def invite_visitor(
         party_size=visit.party_size,
     )
     with store.transaction():
+        # Read again: the office may have revoked the pass since.
+        check_usable(store, credential_of(store, host.pass_id), now_s)
         if len(store.invited(host.pass_id, now_s)) >= MAX_INVITED:
             raise PeopleError(f"{MAX_INVITED} visitors are expected already; wait until one of these passes is over")
         made = _visitor(config, store, entry, visit, now_s, host.pass_id)
-    tell_gates(config, store, made[0], now_s * 1000)
+        tell_gates(config, store, made[0], now_s * 1000)
     return made
 
 
@@ -75,7 +76,7 @@ def walk_up(config: Config, store: SqliteStore, entry: Entry, now_s: int, lifeti
     with store.transaction():
         person = add_person(config, store, checked, now_s * 1000)
         made = issue_to(config, store, person, now_s, lifetime_s=lifetime_s, carrier="paper", uses=1)
-    tell_gates(config, store, made, now_s * 1000)
+        tell_gates(config, store, made, now_s * 1000)
     return made
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +28,8 @@ from webscreen.server import PageServer, Site
 ACT_HEADER: Final = "x-guankou-act"
 _MOST_CONNECTIONS: Final = 500
 _Form = TypeVar("_Form", bound=msgspec.Struct)
+_Said = ParamSpec("_Said")
+_Answer = TypeVar("_Answer")
 _log = structlog.get_logger(__name__)
 
 
@@ -70,6 +72,8 @@ class ResidentServer:
         self._by_link = RateLimit(20, 12, monotonic)
         self._changes = RateLimit(10, 1, monotonic)
         self._registrations = RateLimit(10, 1, monotonic)
+        # Changes wait for each other here and not in threads, of which there are few: shown passes need them.
+        self._one_change = asyncio.Lock()
         assets = load_assets(Path(__file__).parent)
         self._manifest = assets.files["manifest.webmanifest"]
         # Its bytes change with any file of the page: that makes a phone fetch all of them anew.
@@ -116,16 +120,16 @@ class ResidentServer:
 
     async def _bind(self, form: BindForm, address: str) -> object:
         _allow(self._changes, _blind(form.k))
-        await asyncio.to_thread(self._desk.bind, form.k, bytes.fromhex(form.key))
+        await self._change(self._desk.bind, form.k, bytes.fromhex(form.key))
         return {"ok": True}
 
     async def _invite(self, form: InviteForm, address: str) -> object:
         _allow(self._changes, _blind(form.k))
-        return {"token": await asyncio.to_thread(self._desk.invite, form.k, form.invitation())}
+        return {"token": await self._change(self._desk.invite, form.k, form.invitation())}
 
     async def _withdraw(self, form: WithdrawForm, address: str) -> object:
         _allow(self._changes, _blind(form.k))
-        await asyncio.to_thread(self._desk.withdraw, form.k, bytes.fromhex(form.visitor))
+        await self._change(self._desk.withdraw, form.k, bytes.fromhex(form.visitor))
         return {"ok": True}
 
     async def _place(self, form: PlaceForm, address: str) -> object:
@@ -137,7 +141,11 @@ class ResidentServer:
         place = await asyncio.to_thread(self._desk.place, form.gate, form.site)
         _allow(self._registrations, address)
         registration = form.registration(place.site, self._now_ms())
-        return {"token": await asyncio.to_thread(self._desk.register, registration)}
+        return {"token": await self._change(self._desk.register, registration)}
+
+    async def _change(self, act: Callable[_Said, _Answer], *said: _Said.args, **named: _Said.kwargs) -> _Answer:
+        async with self._one_change:
+            return await asyncio.to_thread(act, *said, **named)
 
     # HTTP
 
@@ -179,7 +187,8 @@ def _address(request: Request, door: Door) -> str:
     direct = request.client.host if request.client else ""
     if not door.behind_proxy:
         return direct
-    return request.headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()[:64] or direct
+    # A proxy may add a line of its own after the caller's: the last of all entries is the proxy's.
+    return ",".join(request.headers.getlist("x-forwarded-for")).rsplit(",", 1)[-1].strip()[:64] or direct
 
 
 async def _read(request: Request, form: type[_Form]) -> _Form:

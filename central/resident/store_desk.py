@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,12 +28,13 @@ from central.people.step_secrets import step_keys
 from central.people.visitors import Visit, invite_visitor, may_invite
 from central.registry import Registry, RegistryError
 from central.resident.desk import Card, DeskError, Expected, Invitation, Offline, Place, Registration, Shown, State
-from central.revocation import set_status
+from central.revocation import RevocationError, set_status
 from central.store.people import Application
 from central.store.sqlite import SqliteStore
+from checkpoint.documents import DocumentError
 from checkpoint.formats.gk1 import IssueError
 from checkpoint.passes import Arrival
-from checkpoint.status_list import REVOKED
+from checkpoint.status_list import REVOKED, StatusError
 
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +75,7 @@ class _Locked:
                 raise DeskError(429, "登记人数过多，请找值守人员或社区", str(why)) from None
             except (PeopleError, IssueError) as why:
                 raise DeskError(409, "暂时不能办理，请联系社区", str(why)) from None
-            except (KeyFileError, RegistryError) as why:
+            except (KeyFileError, RegistryError, RevocationError, StatusError, DocumentError) as why:
                 # Nothing that a resident can change; the phone shows an offline code meanwhile.
                 _log.error("resident_desk_failed", why=str(why))
                 raise DeskError(503, "系统暂时无法处理", "not available at the moment") from None
@@ -188,7 +190,7 @@ class StoreDesk:
     def _offline(self, store: SqliteStore, held: Credential, now_s: int) -> Offline | None:
         try:
             keys = step_keys(self._config, store, held, now_s)
-        except KeyFileError as why:
+        except (KeyFileError, DocumentError, sqlite3.Error) as why:
             # The code of the moment needs none of this.
             _log.warning("no_step_keys", why=str(why))
             return None

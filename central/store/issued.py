@@ -74,21 +74,12 @@ class IssuedTables:
     def issued_by_link(self, link_digest: bytes) -> Issued | None:
         return self._one_pass("link_digest = ?", link_digest)
 
-    def issued_of_person(self, person: int) -> Issued | None:
-        """The pass of a person: the newest one."""
-        return self._one_pass("person = ? ORDER BY issued_ms DESC LIMIT 1", person)
+    def issued_to(self, person: int) -> list[Issued]:
+        """Every pass that a person was ever given."""
+        return self._passes("person = ? ORDER BY issued_ms", person)
 
     def issued_of_household(self, household: bytes) -> list[Issued]:
         return self._passes("household = ? ORDER BY pass_id", household)
-
-    def issued_by_status(self, list_scope: str) -> list[tuple[int, int]]:
-        """(index, status) of every pass on a status list, by index."""
-        rows = self._conn.execute(
-            "SELECT status_index, status FROM issued WHERE list_scope = ? AND status_index IS NOT NULL"
-            " ORDER BY status_index",
-            (list_scope,),
-        )
-        return rows.fetchall()
 
     def issued_before(self, expires_s: int) -> list[Issued]:
         """Passes of people that are not revoked and end before `expires_s`, the earliest first."""

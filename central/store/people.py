@@ -44,7 +44,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What somebody registered by themselves; `no` is 0 before it is stored. `state`: pending, confirmed, refused."""
+    """What somebody registered by themselves; `no` is 0 before it is stored. `state`: pending, confirmed, refused,
+    forgotten."""
 
     no: int
     site: str
@@ -81,6 +82,7 @@ _PERSON_CHANGES = ", ".join(f"{name} = ?" for name in _PERSON_COLUMNS.split(", "
 _PERSON = f"SELECT {_PERSON_COLUMNS} FROM person"  # noqa: S608
 _APPLICATION = f"SELECT {_APPLICATION_COLUMNS} FROM application"  # noqa: S608
 _ADD_PERSON = f"INSERT INTO person({_PERSON_COLUMNS}) VALUES ({_PERSON_MARKS})"  # noqa: S608
+_HIGHEST_PERSON = "SELECT max(coalesce((SELECT max(no) FROM person), 0), coalesce((SELECT max(person) FROM issued), 0))"
 _ADD_APPLICATION = f"INSERT INTO application({_APPLICATION_COLUMNS}) VALUES ({_APPLICATION_MARKS})"  # noqa: S608
 _CHANGE_PERSON = f"UPDATE person SET {_PERSON_CHANGES} WHERE no = ?"  # noqa: S608
 
@@ -107,9 +109,6 @@ class PeopleTables:
     def person(self, no: int) -> Person | None:
         return self._one_person("no = ?", no)
 
-    def person_of_pass(self, pass_id: bytes) -> Person | None:
-        return self._one_person("pass_id = ?", pass_id)
-
     def person_by_mac(self, site: str, id_mac: bytes) -> Person | None:
         return self._one_person("site = ? AND id_mac = ?", site, id_mac)
 
@@ -124,10 +123,10 @@ class PeopleTables:
         return [Person(*row) for row in self._conn.execute(f"{_PERSON}{where} ORDER BY site, no", values)]
 
     def add_person(self, row: Person) -> int:
-        """Store a new person; returns the number given."""
-        values = (None, *astuple(row)[1:])
-        cursor = self._conn.execute(_ADD_PERSON, values)
-        return int(cursor.lastrowid or 0)
+        """Store a new person; returns the number given, which nobody had before who was ever given a pass."""
+        [highest] = self._conn.execute(_HIGHEST_PERSON).fetchone()
+        self._conn.execute(_ADD_PERSON, (highest + 1, *astuple(row)[1:]))
+        return int(highest) + 1
 
     def replace_person(self, row: Person) -> None:
         """Write everything about a stored person again."""

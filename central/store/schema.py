@@ -87,7 +87,8 @@ CREATE TABLE rescue(
 # and inside `document_digest`, whose salt is the pass id: both are made when the number is seen, so a person and an
 # application have their pass id before they have a pass. `claims` is the payload of the pass as it was last signed.
 # `status`: 0 valid, 1 revoked, 2 suspended, 3 ask. `link_digest`: SHA-256 of the token in a link to the pass.
-# `application.state`: pending, confirmed, refused.
+# `application.state`: pending, confirmed, refused, forgotten.
+# `issued.person` may be the number of somebody who was forgotten since.
 TABLES_3: Final = """
 CREATE TABLE household(
   id BLOB PRIMARY KEY, site TEXT NOT NULL, unit_label TEXT NOT NULL, note TEXT NOT NULL, UNIQUE(site, unit_label));

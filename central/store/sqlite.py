@@ -13,6 +13,7 @@ from central.store.audits import AuditQueries
 from central.store.base import Dimension
 from central.store.cases import CaseTables
 from central.store.counts import CountTables
+from central.store.forgetting import ForgettingQueries
 from central.store.gates import GateTables
 from central.store.issued import IssuedTables
 from central.store.people import PeopleTables
@@ -60,6 +61,7 @@ class SqliteStore(
     PeopleTables,
     IssuedTables,
     StatusQueries,
+    ForgettingQueries,
     AuditQueries,
 ):
     """One connection; use it in one thread at a time. Several stores may be open on one file."""
@@ -142,6 +144,8 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     try:
         if not read_only:
             connection.execute("PRAGMA journal_mode=WAL")
+            # What is deleted is overwritten: else it stays readable in the free space of the file.
+            connection.execute("PRAGMA secure_delete=ON")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA cache_size=-65536")
         connection.execute("PRAGMA foreign_keys=OFF")

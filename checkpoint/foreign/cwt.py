@@ -19,8 +19,9 @@ _ISSUER, _EXPIRES, _NOT_BEFORE, _ISSUED = 1, 4, 5, 6
 _LATEST_S: Final = 2**40
 _DIGEST_BYTES: Final = 16
 _MAX_ISSUER: Final = 200
-# A message that names no key is tried with so many, and no more: each costs a tenth of a millisecond.
-_MOST_TRIED: Final = 256
+# A message that names no key is tried with so many, and no more: each costs up to half a millisecond, and a stranger
+# may show ten such codes a second. Systems that name no key have one or two.
+_MOST_TRIED: Final = 16
 
 
 class ProfileError(ValueError):

@@ -67,20 +67,25 @@ def rules_from_json(text: bytes, value_sets: bytes = b"{}") -> RuleSet:
 
 def _rule(name: str, item: object) -> Rule:
     if not isinstance(item, dict) or "Logic" not in item:
-        raise RuleError(f"rule {name[:40]!r} has no Logic")
+        raise RuleError(f"rule {name[:40]!r} has no Logic", name)
     kind = item.get("CertificateType", "General")
-    if kind not in _USAGE_BY_TYPE:
-        raise RuleError(f"rule {name[:40]!r}: CertificateType is one of {', '.join(_USAGE_BY_TYPE)}")
+    if not isinstance(kind, str) or kind not in _USAGE_BY_TYPE:
+        raise RuleError(f"rule {name[:40]!r}: CertificateType is one of {', '.join(_USAGE_BY_TYPE)}", name)
     try:
         begins = instant_ms(item.get("ValidFrom", 0), "ValidFrom") // 1000
         ends = instant_ms(item.get("ValidTo", "9999-01-01T00:00:00Z"), "ValidTo") // 1000
     except ValueError as error:
-        raise RuleError(f"rule {name[:40]!r}: {error}") from None
+        raise RuleError(f"rule {name[:40]!r}: {error}"[:200], name) from None
     return Rule(name, item["Logic"], _USAGE_BY_TYPE[kind], begins, ends)
 
 
 def _json(text: bytes, name: str) -> Any:
     try:
         return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} of it, column {error.colno}"
+        raise RuleError(
+            f"{name}: not JSON: {error.msg} ({where})", line=error.lineno if name == "rules" else 0
+        ) from None
     except (ValueError, RecursionError) as error:
         raise RuleError(f"{name}: not JSON: {error}"[:200]) from None

@@ -14,14 +14,17 @@ MOST_PARTS: Final = 12
 
 
 class Parts:
-    """The parts of the one card that is being shown. Hold one per place where codes are shown."""
+    """The parts of the one card that is being shown. Hold one per place where codes are shown.
+
+    A card that is whole stays so: each of its parts, shown again, is that card.
+    """
 
     def __init__(self) -> None:
         self._of = 0
         self._digits: dict[int, bytes] = {}
 
     def take(self, payload: bytes) -> bytes:
-        """The text to read: the whole card with its last part, else `payload` as it is.
+        """The text to read: the whole card once all of its parts were shown, else `payload` as it is.
 
         A part that contradicts those before it begins another card. What is kept never grows over the longest card.
         """
@@ -40,13 +43,11 @@ class Parts:
             return payload
         if len(self._digits) < of:
             return payload
-        whole = PREFIX + b"".join(self._digits[at] for at in range(1, of + 1))
-        self.forget()
-        return whole
+        return PREFIX + b"".join(self._digits[at] for at in range(1, of + 1))
 
     def take_all(self, payloads: Sequence[bytes]) -> tuple[bytes, ...]:
         """The texts to read of codes that were seen together; a lone part only if there is nothing else."""
-        texts = [self.take(payload) for payload in payloads]
+        texts = list(dict.fromkeys(self.take(payload) for payload in payloads))
         return tuple(text for text in texts if not _PART.fullmatch(text)) or tuple(texts[-1:])
 
     def forget(self) -> None:

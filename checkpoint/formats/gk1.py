@@ -7,7 +7,7 @@ private claim -70001; everything else that is signed here has a non-empty purpos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
 from base45 import b45decode, b45encode
@@ -66,13 +66,16 @@ def read(payload: bytes, terms: Terms) -> Presented:
         signed = b45decode(payload[len(PREFIX) :])
     except ValueError as error:
         return Presented(FORMAT, None, "pass_malformed", str(error))
-    presented = read_signed(signed, terms)
+    return unproved(read_signed(signed, terms))
+
+
+def unproved(presented: Presented) -> Presented:
+    """The same without any proof that it is shown now; `presented` as `read_signed` gives it."""
     held = presented.pass_
     # Never printed, so what was shown without the phone's proof or a fresh minting is a picture of it.
     if held and held.device_key and not held.rotates and (presented.valid or presented.by_clock):
-        return Presented(
-            FORMAT, held, "device_proof_missing", "the pass names a phone's key and came without its proof"
-        )
+        detail = "the pass names a phone's key and came without its proof"
+        return replace(presented, reason="device_proof_missing", detail=detail, by_clock=False)
     return presented
 
 

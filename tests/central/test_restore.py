@@ -7,14 +7,17 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from central.backup import backup, restore
 from central.cases import close_finding
 from central.config import load_config
-from central.documents import publish_document, take_back
+from central.documents import publish_document, replaced, take_back
+from central.keys import load_key
 from central.publisher import Publisher
 from central.store.sqlite import SqliteStore
+from checkpoint.documents import open_document, pack_document
 from tests.central.conftest import Core
 from tests.central.sim import PATH, TREE, Gate, fault
 from tests.central.test_commands import CONFIG, run
@@ -238,8 +241,23 @@ def test_a_document_after_a_restore_is_newer_than_every_one_before_it(config, tm
     assert publish(config, now_ms + 3000) == (now_ms + 1000) // 1000 + 1
 
 
+def test_nothing_that_every_gate_would_refuse_is_taken_back(config, tmp_path):
+    now_ms = 1_788_000_000_537
+    publish(config, now_ms)
+    [(topic, data)] = retained(config).items()
+    newer = msgspec.structs.replace(open_document(data), version=7)
+    over = msgspec.structs.replace(newer, not_before=now_ms - 2000, not_after=now_ms - 1000)
+    unreadable = msgspec.structs.replace(newer, content=b"no key list")
+    key = load_key(config.keys_dir, "root")
+    with closing(SqliteStore(config.database)) as store:
+        for bad in (over, unreadable):
+            assert take_back(config, store, {topic: pack_document(key, bad)}, now_ms) == []
+        assert take_back(config, store, {topic: pack_document(key, newer)}, now_ms) == [topic]
+
+
 def test_a_newer_document_that_the_broker_still_has_is_taken_back_and_nothing_else(config, tmp_path):
-    now_ms = 1_788_000_000_000
+    # In the middle of a second.
+    now_ms = 1_788_000_000_537
     publish(config, now_ms)
     backup(config.database, tmp_path / "backup.db")
     publish(config, now_ms)
@@ -250,4 +268,7 @@ def test_a_newer_document_that_the_broker_still_has_is_taken_back_and_nothing_el
         assert take_back(config, store, {topic: b"junk", topic.replace("wuhan", "elsewhere"): data}, now_ms) == []
         assert take_back(config, store, newer, now_ms) == [topic]
         assert take_back(config, store, newer, now_ms) == []
+        assert replaced(store, newer | {topic.replace("wuhan", "elsewhere"): b"other"}) == {}
+        assert replaced(store, {topic: b"other"}) == {topic: b"other"}
+        assert replaced(store, {topic: b""}) == {topic: b""}
         assert [version for _, _, version, _ in store.documents()] == [2]

@@ -24,9 +24,9 @@ from central.revocation import (
     last_status,
     lift,
     list_scope_of,
-    publish_if_grown,
     publish_status,
     renew_status,
+    save_if_grown,
     set_status,
     standing,
 )
@@ -145,7 +145,7 @@ def test_an_unknown_place_is_named() -> None:
 def test_indices_are_random_distinct_and_fit_the_list(config: Config, store: SqliteStore) -> None:
     for number in range(40):
         give(store, f"p{number}")
-    indices = [index for index, _ in store.issued_by_status("donghu")]
+    indices = [index for _, index, _, _ in store.passes_on("donghu")]
     assert len(set(indices)) == 40
     # Forty neighbours in a row are as good as impossible.
     assert max(indices) - min(indices) > 100
@@ -158,10 +158,12 @@ def test_indices_are_random_distinct_and_fit_the_list(config: Config, store: Sql
 
 def test_a_list_grows_with_its_passes_and_is_published_when_it_must(config: Config, store: SqliteStore) -> None:
     give(store, "first")
-    assert publish_if_grown(config, store, "donghu", NOW_MS) == 1
-    assert publish_if_grown(config, store, "donghu", NOW_MS) is None
+    with store.transaction():
+        assert save_if_grown(config, store, "donghu", NOW_MS) == 1
+        assert save_if_grown(config, store, "donghu", NOW_MS) is None
     give(store, "far", 5000)
-    assert publish_if_grown(config, store, "donghu", NOW_MS) == 2
+    with store.transaction():
+        assert save_if_grown(config, store, "donghu", NOW_MS) == 2
     status = last_status(store, "donghu")
     assert status is not None
     assert status.size == 8192
@@ -331,8 +333,32 @@ def test_what_was_taken_back_since_the_backup_stays_so_when_only_the_broker_know
         Path(f"{config.database}{suffix}").unlink(missing_ok=True)
     restore(tmp_path / "backup.db", config.database, NOW_MS + 100_000)
     with closing(SqliteStore(config.database)) as store:
-        assert take_back(config, store, documents, NOW_MS + 101_000) != []
+        assert take_back(config, store, documents, NOW_MS + 101_537) != []
     assert _after(config, kept, lost) == (0, 1, 1)
+
+
+def test_a_pass_that_only_the_brokers_list_knows_stays_revoked_and_nobody_gets_its_place(
+    config: Config, tmp_path: Path
+) -> None:
+    with closing(SqliteStore(config.database)) as store:
+        give(store, "before")
+        backup(config.database, tmp_path / "backup.db")
+        index = store.issued(lost := give(store, "since")).status_index  # type: ignore[union-attr]
+        set_status(config, store, [lost], 1, "", NOW_MS + 1000)
+        documents = {f"guankou/1/document/{scope}/{kind}": data for scope, kind, _, data in store.documents()}
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{config.database}{suffix}").unlink(missing_ok=True)
+    restore(tmp_path / "backup.db", config.database, NOW_MS + 100_000)
+    with closing(SqliteStore(config.database)) as store:
+        assert take_back(config, store, documents, NOW_MS + 101_000) != []
+        assert take_back(config, store, documents, NOW_MS + 102_000) == []
+        publish_status(config, store, "donghu", NOW_MS + 3_600_000)
+        status = last_status(store, "donghu")
+        assert status is not None
+        assert index is not None
+        assert status.value(index) == 1
+        assert store.index_in_use("donghu", index)
+        assert renew_status(config, store, NOW_MS + DAY_MS) == ["donghu"]
 
 
 def test_a_store_that_was_begun_anew_does_not_empty_the_backups_register(config: Config, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Collector:
         file = folder / "collector.toml"
         file.write_text(
             '[collector]\ndata_dir = "data"\ntree = "tree.toml"\n'
-            f"[broker]\nport = {self.broker.port}\n[screen]\nport = 0\n"
+            f"[broker]\nport = {self.broker.port}\n[screen]\nport = 0\n[resident]\nenabled = true\nport = 0\n"
         )
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
@@ -82,14 +82,14 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
 
 def test_systemd_is_told_of_life_and_of_the_end(collector: Collector) -> None:
     wait_for(lambda: len(collector.systemd.beats()) > 4, "WATCHDOG=1, again and again")
-    assert thread_ids(collector.process.pid).keys() >= {"ingest", "publish", "mqtt-network", "operators"}
+    assert thread_ids(collector.process.pid).keys() >= {"ingest", "publish", "mqtt-network", "operators", "resident"}
     collector.process.terminate()
     assert collector.process.wait(20) == 0
     assert collector.systemd.said("STOPPING=1")
 
 
 @needs_ptrace
-@pytest.mark.parametrize("name", ["ingest", "publish", "mqtt-network", "operators"])
+@pytest.mark.parametrize("name", ["ingest", "publish", "mqtt-network", "operators", "resident"])
 def test_a_hung_thread_silences_the_watchdog_and_ends_the_process(collector: Collector, name: str) -> None:
     wait_for(lambda: collector.systemd.beats(), "life")
     pid = collector.process.pid

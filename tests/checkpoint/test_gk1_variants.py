@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoint.formats import gk1, gk1_variants
-from checkpoint.passes import LONGEST_LIFETIME_S
+from checkpoint.passes import LONGEST_LIFETIME_S, Travel
 from checkpoint.steps import NO_STEPS, STEP_S, StepSecret, StepSecrets, week_of
 from checkpoint.trust import TrustList
 from tests.checkpoint.pass_samples import DAY_S, KEY, NOW_S, STRANGER, claims, entry
@@ -237,6 +237,24 @@ def test_a_tag_says_nothing_about_another_pass_or_step() -> None:
 def test_every_class_can_be_shown_live(pass_class: str) -> None:
     assert read(step_code(pass_class=pass_class, expires_s=NOW_S + 3600)).valid
     assert read(device_code(pass_class=pass_class, expires_s=NOW_S + 3600)).valid
+
+
+@pytest.mark.parametrize(("code", "device", "most"), [(step_code, False, 32), (device_code, True, 20)])
+def test_whoever_issues_can_ask_which_codes_a_gate_would_find_too_long(code: object, device: bool, most: int) -> None:
+    found = set()
+    for regions in range(10, most + 1):
+        travel = Travel(18_302, tuple(range(360_100, 360_100 + regions)))
+        changes = {"travel": travel, "plate": "赣" * 16, "household": b"hh01"}
+        shown: bytes = code(**changes)  # type: ignore[operator]
+        pass_text = gk1.PREFIX + b45encode(parts(shown)[0]).decode()
+        reason = read(shown).reason
+        found.add(reason)
+        if reason == "pass_too_long":
+            with pytest.raises(gk1.IssueError, match="shorten"):
+                gk1_variants.check_length(pass_text, device=device)
+        else:
+            gk1_variants.check_length(pass_text, device=device)
+    assert found == {"pass_valid", "pass_too_long"}
 
 
 def test_a_key_of_a_phone_that_is_none_is_a_forgery_and_no_crash() -> None:

@@ -27,6 +27,7 @@ class BridgeServer(ThreadingHTTPServer):
         self.body = b'{"result": "ok"}'
         self.drips = False
         self.asked: list[tuple[dict[str, Any], str]] = []
+        self.paths: list[str] = []
         self.ended = threading.Event()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
         self._thread.start()
@@ -48,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append((body, self.headers["authorization"]))
+        self.server.paths.append(self.path)
         self.send_response(self.server.status)
         self.send_header("content-length", str(len(self.server.body)))
         self.end_headers()
@@ -89,6 +91,7 @@ def bridge(url: str, timeout_s: float = 5.0) -> Bridge:
         (b"<html>", "city_code_offline"),
         (b"\xff" * 100, "city_code_offline"),
         (b"[" * 4000, "city_code_offline"),
+        (b'{"colours":' + b"[" * 4000, "city_code_offline"),
         (b'{"result": "ok"}' + b" " * 100_000 + b"x", "city_code_ok"),
     ],
 )
@@ -101,6 +104,11 @@ def test_the_bridge_learns_system_token_and_gate_under_its_secret(server: Bridge
     ask(bridge(server.url), CODE, "gate-1")
     told = {"system": "changtong", "token": "secret-token-of-a-person", "gate": "gate-1"}
     assert server.asked == [(told, "Bearer the bridge's secret")]
+
+
+def test_what_stands_behind_the_path_of_its_address_is_asked_too(server: BridgeServer) -> None:
+    assert ask(bridge(f"{server.url}?to=city"), CODE, "gate-1") == "city_code_ok"
+    assert server.paths == ["/ask?to=city"]
 
 
 @pytest.mark.parametrize("status", [302, 401, 500])
@@ -123,7 +131,9 @@ def test_no_bridge_there_is_offline() -> None:
     assert ask(bridge(f"http://127.0.0.1:{port}/"), CODE, "gate-1") == "city_code_offline"
 
 
-@pytest.mark.parametrize("url", ["", "city.example", "ftp://city.example/", "http://city.example/"])
+@pytest.mark.parametrize(
+    "url", ["", "city.example", "ftp://city.example/", "http://city.example/", "https://city.example:99999/"]
+)
 def test_a_bridge_that_would_send_tokens_in_the_clear_is_refused(url: str) -> None:
     with pytest.raises(BridgeError, match="city bridge url"):
         bridge(url)
@@ -152,4 +162,13 @@ def test_more_questions_than_a_hanging_bridge_can_take_are_answered_offline(serv
     wait_for(lambda: len(told) == 12, "every answer")
     assert {answer[2] for answer in told[4:]} == {"city_code_timeout"}
     desk.stop()
+    wait_for(lambda: desk.heart.ended, "the end of the thread")
+
+
+def test_a_desk_with_a_full_tray_can_be_stopped() -> None:
+    desk = CityDesk("gate-1", {"changtong": bridge("http://127.0.0.1:9/", 0.5)}, lambda *_answer: None)
+    for number in range(12):
+        desk.ask("in", number, CODE)
+    desk.stop()
+    desk.start()
     wait_for(lambda: desk.heart.ended, "the end of the thread")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from checkpoint.formats.city import CityCode
 from checkpoint.records import (
     Cleared,
     ClockSet,
@@ -32,6 +33,7 @@ from drivers.protocols import Pulse
 from edge import facts
 from edge.clock_trust import EARLIEST_MS, ClockKeeper
 from edge.core import INBOX_SIZE, Core, FaultOver, FaultSeen, Item, LaneFact, Ports, Run
+from edge.effects import ClearPass, TellSite
 from edge.faults import FaultBook
 from edge.lane import Lane
 from edge.lane_view import view
@@ -78,8 +80,16 @@ class Rig:
         self.turns = 0
         self.on_turn: Callable[[], None] = lambda: None
         self.outbox, self.failing = Outbox.open_or_failing(folder / "outbox.db", IDENTITY, self.clock, "0", "start", 1)
+        self.site: list[TellSite | ClearPass] = []
+        self.asked: list[tuple[str, int, CityCode]] = []
         ports = Ports(
-            self._move, self.copies.append, lambda at_ms, *_: self.complete.append(at_ms), lambda: None, self._turn
+            self._move,
+            self.copies.append,
+            lambda at_ms, *_: self.complete.append(at_ms),
+            lambda: None,
+            self._turn,
+            self.site.append,
+            lambda *question: self.asked.append(question),
         )
         self.book = FaultBook(folder / "faults.msgpack")
         self.core = Core(lanes or {"in": self.bench.lane}, self.outbox, self.clock, self.book, ports)

@@ -202,3 +202,42 @@ def test_a_disk_that_can_not_be_written_keeps_the_old_one(link: Downlink, tmp_pa
     (fact,) = give(link, "notice", notice(2))
     assert isinstance(fact, DocumentRefused)
     assert versions(link) == [1]
+
+
+def test_what_the_disk_would_not_take_is_taken_when_it_does(link: Downlink, tmp_path: Path) -> None:
+    give(link, "notice", notice(1))
+    folder = tmp_path / "documents"
+    folder.rename(tmp_path / "gone")
+    folder.write_text("a file in the way")
+    give(link, "notice", notice(2))
+    assert link.promote(NOW_S + 5) == ()
+    folder.unlink()
+    (tmp_path / "gone").rename(folder)
+    (fact,) = link.promote(NOW_S + 10)
+    assert isinstance(fact, DocumentInstalled)
+    assert versions(link) == [2]
+    assert link.promote(NOW_S + 15) == ()
+
+
+def test_what_the_disk_would_not_take_does_not_come_back_after_something_newer(link: Downlink, tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.rename(tmp_path / "gone")
+    folder.write_text("a file in the way")
+    give(link, "notice", notice(2))
+    folder.unlink()
+    (tmp_path / "gone").rename(folder)
+    give(link, "notice", notice(3))
+    assert link.promote(NOW_S + 10) == ()
+    assert versions(link) == [3]
+
+
+def test_a_torn_policy_is_known_to_be_there_until_it_comes_again(link: Downlink, tmp_path: Path) -> None:
+    policy = pack_document(SIGNER, document("policy", POLICY_TOML))
+    give(link, "policy", policy)
+    for name in ("policy@grid-3", "policy@elsewhere", "notice@grid-3"):
+        (tmp_path / "documents" / f"{name}.doc").write_bytes(b"\x92\x01")
+    again = downlink(tmp_path)
+    again.load()
+    assert again.torn("policy") == {"grid-3"}
+    give(again, "policy", policy)
+    assert again.torn("policy") == frozenset()

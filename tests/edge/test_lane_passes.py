@@ -205,6 +205,46 @@ def test_only_what_can_be_cleared_is_cleared(ledger: SiteLedger) -> None:
     assert rig.verdicts == [("escalate", "pass_suspended")]
 
 
+def admitted(rig: Bench, code: bytes, crosses: bool = True) -> None:
+    """Somebody whom the machine does not let in by itself comes with a code, and the guard opens."""
+    rig.come()
+    rig.wait(300, codes=(code,))
+    rig.wait(1500, object_c=36.2)
+    guard(rig, "admit")
+    if crosses:
+        rig.cross()
+    rig.leave()
+    rig.wait(12_000)
+
+
+def test_who_comes_in_by_the_guards_hand_has_used_the_pass(ledger: SiteLedger) -> None:
+    """Else a printed code for one entry, whose holder a guard looks at each time, would never be used up."""
+    rig = bench(ledger, policy=POLICY + b'[pass]\nstatic_needs_document = ["visitor"]\n')
+    once = a_pass(1, pass_class="visitor", uses=1, expires_s=START_MS // 1000 + 3600)
+    admitted(rig, once, crosses=False)
+    admitted(rig, once)
+    admitted(rig, once)
+    assert rig.verdicts == [("escalate", "document_ask"), ("escalate", "document_ask"), ("deny", "pass_used")]
+
+
+def test_who_goes_out_twice_and_was_let_in_by_a_guard_between_is_one_person(ledger: SiteLedger) -> None:
+    out = bench(ledger, direction="out", other_free_exit=True)
+    walk_in(out, a_pass(1))
+    back = bench(ledger, policy=ENFORCED + b'[pass]\nstatic_needs_document = ["resident"]\n')
+    back.now_ms = out.now_ms + 60_000
+    admitted(back, a_pass(1))
+    out.now_ms = back.now_ms + 60_000
+    walk_in(out, a_pass(1))
+    assert out.verdicts == [("allow", "all_ok"), ("allow", "all_ok")]
+
+
+def test_a_pass_with_entries_to_count_that_lives_longer_than_gates_remember_is_looked_at(ledger: SiteLedger) -> None:
+    rig = bench(ledger, policy=POLICY)
+    now_s = START_MS // 1000
+    walk_in(rig, a_pass(1, uses=1, not_before_s=now_s, expires_s=now_s + 3 * 86_400))
+    assert rig.verdicts == [("escalate", "quota_unknown")]
+
+
 def test_somebody_without_a_pass_comes_in_by_the_guards_hand_and_is_noted(ledger: SiteLedger) -> None:
     rig = bench(ledger)
     rig.come()
@@ -278,6 +318,20 @@ def test_an_arrival_token_is_good_at_its_gate_for_a_while(token: Arrival, expect
     rig = Bench(place=PLACE)
     walk_in(rig, a_pass(1, arrival=token))
     assert rig.verdicts == [expected]
+
+
+def test_a_wrong_clock_makes_no_arrival_token_of_another_gate_good_here() -> None:
+    """What hangs on the clock may be let in by the fail table; which gate was scanned does not hang on it."""
+    home = POLICY + b'[fail.clock_untrusted]\nnone = { residents = "allow", for_s = 3600 }\n'
+    now_s = START_MS // 1000
+    for token, expected in (
+        (arrival(now_s, "gate-2"), ("deny", "arrival_elsewhere")),
+        (arrival(now_s), ("allow", "allowed_by_fail_table")),
+    ):
+        rig = Bench(place=PLACE, policy=home, attendance="none")
+        rig.lane.enter(replace(rig.lane.world, clock_untrusted_since_ms=0))
+        walk_in(rig, a_pass(1, expired=True, arrival=token))
+        assert rig.verdicts == [expected]
 
 
 def test_a_gate_without_a_place_code_takes_no_arrival_token() -> None:

@@ -140,3 +140,20 @@ def test_the_world_says_whether_the_sites_gates_are_apart(apart: bool) -> None:
     book = rulebook()
     assert world(book).steps is NO_STEPS
     assert world(book, apart=apart).apart is apart
+
+
+def test_a_policy_that_can_not_be_read_is_as_old_as_one_that_nobody_confirmed() -> None:
+    book = rulebook()
+    now = Moment(START_MS, 1, True)
+    assert book.world(None, now).policy_age_s is not None
+    book.torn = frozenset({"garden"})
+    assert book.world(None, now).policy_age_s is None
+
+
+def test_lists_that_can_not_be_read_are_as_old_as_ones_that_nobody_confirmed() -> None:
+    """Else a revoked pass is let in by what is left, and a good one refused for a key that stands in the torn list."""
+    book, now = rulebook(), Moment(START_MS, 1, True)
+    book.take(TrustInstalled(document("trust", b"", "city"), trust()))
+    assert book.world(None, now).lists_age_s is not None
+    book.torn_lists = frozenset({"garden"})
+    assert book.world(None, now).lists_age_s is None

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from checkpoint.reasons import ALL
 from edge.status import GuardAct, LaneView
 from tests.browser import KIOSK, PHONE, chromium, page_at
 from tests.edge.screen_client import PIN, Stage, screen
@@ -279,6 +280,8 @@ def test_a_pass_is_cleared_only_where_there_is_something_to_clear(stage: Stage, 
     expect(page.get_by_text("解除限制")).to_have_count(0)
     page.keyboard.press("Escape")
     _show(stage, page, msgspec.structs.replace(LANES["escalate"], reason="passback", clearable=True))
+    # The state is the one before: the page has the new view once it shows the new reason.
+    expect(page.locator(".lane").first).to_contain_text(ALL["passback"].zh)
     page.keyboard.press("2")
     page.get_by_text("解除限制").click()
     page.get_by_text("认识的住户").click()

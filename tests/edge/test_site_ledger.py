@@ -236,3 +236,26 @@ def test_a_disk_that_fails_while_it_runs_stops_nobody(ledger: SiteLedger, tmp_pa
     ledger.forget(START_MS, 1)
     assert ledger.on_disk
     assert everything(ledger) == {first, second}
+
+
+def test_a_disk_that_fails_while_another_gate_tells_loses_nothing_of_it(ledger: SiteLedger, tmp_path: Path) -> None:
+    told = [crossing("gate-2", START_MS + number) for number in range(5)]
+    with sqlite3.connect(tmp_path / "site.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert ledger.learn(*told)
+        assert not ledger.on_disk
+        other.execute("ROLLBACK")
+    other.close()
+    assert everything(ledger) == set(told)
+    assert ledger.known(START_MS // HOUR_MS, 1)[0] == len(told)
+    ledger.forget(START_MS, 1)
+    assert ledger.on_disk
+    assert not ledger.learn(*told)
+
+
+def test_what_another_gate_tells_is_taken_all_at_once(ledger: SiteLedger) -> None:
+    statements: list[str] = []
+    ledger._connection.set_trace_callback(statements.append)
+    ledger.learn(*(crossing("gate-2", START_MS + number) for number in range(5)))
+    assert [text for text in statements if text.startswith(("BEGIN", "COMMIT"))] == ["BEGIN IMMEDIATE", "COMMIT"]
+    assert sum(text.startswith("INSERT") for text in statements) == 5

@@ -145,3 +145,11 @@ def test_a_full_disk_leaves_the_old_list_in_force(link: Downlink, monkeypatch: p
     assert [item.version for item in link.in_force("status")] == [3]
     monkeypatch.undo()
     assert isinstance(give(link, signed(4)), StatusInstalled)
+
+
+def test_a_list_for_one_gate_alone_is_refused_aloud_rather_than_never_looked_into(link: Downlink) -> None:
+    data = packed("status", encode_status(a_list(1)), 1, SIGNER, scope=HERE[0])
+    (fact,) = link.arrived(topics.document(HERE[0], "status"), data, NOW_S)
+    assert isinstance(fact, DocumentRefused)
+    assert "publish it for garden" in fact.why
+    assert not link.in_force("status")

@@ -24,7 +24,7 @@ def verdict_on(code: bytes) -> Verdict:
     [
         (b"HC1:6BFOXN", "format_not_enabled", "HC1"),
         (b"shc:/5676", "format_not_enabled", "SHC"),
-        (b"GK1T:ABC", "format_not_enabled", "GK1T"),
+        (b"GK1T:ABC", "pass_malformed", "GK1T"),
         (b"HC1:" + b"A" * 5000, "pass_too_long", "HC1"),
         ("HC1:通行".encode(), "pass_malformed", "HC1"),
         (b"GK1:junk", "pass_malformed", "GK1"),

@@ -6,15 +6,20 @@ Written bytes are a promise to gates in the field: they change only together wit
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from checkpoint import chain, cose, documents, records, site_wire, trust, wire
-from checkpoint.formats import gk1
+from checkpoint import cbor, chain, cose, documents, records, seal, site_wire, steps, trust, wire
+from checkpoint.formats import gk1, gk1_variants
 from checkpoint.passes import Claims, Travel
 from checkpoint.site_rules import Crossing
+from checkpoint.status_list import CutOff, encode_status, make_status
 
 FOLDER = Path(__file__).parent
 GATE_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
@@ -22,6 +27,7 @@ COLLECTOR_KEY = Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32)
 ROOT_KEY = Ed25519PrivateKey.from_private_bytes(bytes([3]) * 32)
 ISSUER_KEY = Ed25519PrivateKey.from_private_bytes(bytes([4]) * 32)
 SIGNER_KEY = Ed25519PrivateKey.from_private_bytes(bytes([5]) * 32)
+PHONE_KEY = Ed25519PrivateKey.from_private_bytes(bytes([6]) * 32)
 
 GATE = "gate-7"
 EPOCH = bytes.fromhex("a1b2c3d4e5f60718")
@@ -176,6 +182,25 @@ KEY_ROW = documents.KeyRow(
 )
 
 
+WEEK = steps.week_at(AT_S)
+ROSTER = tuple(steps.StepSecret("sunrise-garden", WEEK + number, bytes([70 + number]) * 32) for number in (-1, 0, 1))
+STEP_SECRET = ROSTER[1].secret
+STATUS = make_status(
+    {0: 1, 5: 2, 63: 3},
+    64,
+    AT_S,
+    (
+        CutOff("household", b"hh02", AT_S),
+        CutOff("class", 3, AT_S - 60),
+        CutOff("kid", b"key1", AT_S - 120),
+        CutOff("pass", b"pass-id2", AT_S - 180),
+        CutOff("all", None, AT_S - 240),
+    ),
+)
+# Where the bits lie in a status list.
+STATUS_BITS = 2
+
+
 def document(
     kind: documents.DocumentKind, content: bytes, *, scope: str = "grid-0101", version: int = 1
 ) -> documents.Document:
@@ -185,6 +210,34 @@ def document(
 POLICY = document("policy", b'name = "everyday"\n')
 TRUST = document("trust", trust.encode_trust([ISSUER]))
 KEYS = document("keys", documents.encode_keys([KEY_ROW]))
+
+
+def sealed_roster() -> bytes:
+    """Sealing gives other bytes each time; by this sender's key always the same."""
+    public = seal.sealing_public(GATE_KEY)
+    sender = X25519PrivateKey.from_private_bytes(bytes([7]) * 32)
+    with mock.patch.object(seal, "X25519PrivateKey", SimpleNamespace(generate=lambda: sender)):
+        return steps.encode_roster(ROSTER, public)
+
+
+def status_expanded() -> bytes:
+    """The content of a status list with its bits as they are: how they are packed may differ between zlibs."""
+    table = cbor.loads(encode_status(STATUS), 3)
+    assert isinstance(table, dict)
+    return cbor.dumps({**table, STATUS_BITS: STATUS.bits})
+
+
+def passes() -> dict[str, str]:
+    """A pass, and the codes of the moment that a phone makes of it."""
+    plain = gk1.issue(CLAIMS, ISSUER_KEY)
+    bound = gk1.issue(replace(CLAIMS, device_key=cose.public_bytes(PHONE_KEY)), ISSUER_KEY)
+    key, step = gk1_variants.pass_key(STEP_SECRET, CLAIMS.pass_id), steps.step_at(AT_S)
+    return {
+        "resident": plain,
+        "key of a phone": key.hex(),
+        "step": gk1_variants.step_text(plain, CLAIMS.pass_id, key, step),
+        "device": gk1_variants.device_text(bound, PHONE_KEY, step),
+    }
 
 
 def encoded() -> dict[str, dict[str, str]]:
@@ -209,8 +262,10 @@ def encoded() -> dict[str, dict[str, str]]:
             "trust": wire.expand(documents.pack_document(ROOT_KEY, TRUST)).hex(),
             "keys": wire.expand(documents.pack_document(ROOT_KEY, KEYS)).hex(),
             "content of gates": site_wire.encode_gates(GATES).hex(),
+            "content of roster": sealed_roster().hex(),
+            "content of status": status_expanded().hex(),
         },
-        "passes": {"resident": gk1.issue(CLAIMS, ISSUER_KEY)},
+        "passes": passes(),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import pytest
 
-from checkpoint import documents, records, site_wire, topics, wire
+from checkpoint import cbor, documents, records, seal, site_wire, steps, topics, wire
 from checkpoint.formats import read_pass
+from checkpoint.status_list import status_from_content
 from checkpoint.trust import TrustList
 from tests.golden import samples
 
@@ -58,6 +60,18 @@ def test_a_stored_list_of_gates_is_still_read() -> None:
     assert {gate: key.public_bytes_raw() for gate, key in gates.items()} == samples.GATES
 
 
+def test_a_stored_roster_is_still_opened_by_its_gate() -> None:
+    content = bytes.fromhex(golden("documents")["content of roster"])
+    assert steps.decode_roster(content, seal.sealing_key(samples.GATE_KEY)) == samples.ROSTER
+
+
+def test_a_stored_status_list_is_still_read() -> None:
+    table = cbor.loads(bytes.fromhex(golden("documents")["content of status"]), 3)
+    assert isinstance(table, dict)
+    table[samples.STATUS_BITS] = zlib.compress(table[samples.STATUS_BITS])
+    assert status_from_content(cbor.dumps(table)) == samples.STATUS
+
+
 def test_stored_documents_are_still_read() -> None:
     stored = {name: wire.compress(bytes.fromhex(text)) for name, text in golden("documents").items()}
     root = documents.KeyList(samples.ROOT_KEY.public_key().public_bytes_raw())
@@ -71,3 +85,12 @@ def test_a_stored_pass_is_still_a_pass() -> None:
     assert presented.reason == "pass_valid"
     assert presented.pass_ is not None
     assert presented.pass_.travel == samples.CLAIMS.travel
+
+
+@pytest.mark.parametrize("shown", ["step", "device"])
+def test_a_stored_code_of_a_moment_is_still_good_for_that_moment(shown: str) -> None:
+    code, trusted = golden("passes")[shown].encode(), TrustList([samples.ISSUER])
+    secrets = steps.StepSecrets(samples.ROSTER)
+    presented = read_pass(code, trusted, samples.AT_S, steps=secrets)
+    assert (presented.reason, presented.variant) == ("pass_valid", shown)
+    assert read_pass(code, trusted, samples.AT_S + 120, steps=secrets).reason == "step_stale"

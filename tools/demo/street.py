@@ -121,10 +121,11 @@ class Street:
         wait(answered, timeout_s)
         return seen
 
-    def guard_acts(self, act: str, reason: str) -> None:
-        """The guard answers what is on the screen, with a PIN, as the page would."""
+    def guard_acts(self, act: str, reason: str, **told: str) -> None:
+        """The guard answers what is on the screen, with a PIN, as the page would; `told`: more fields of the form."""
         lane = self.screen.lane()
         form = {"act": act, "lane": lane["id"], "pin": PIN, "passage": lane.get("passage", ""), "reason": reason}
+        form |= told
         connection = http.client.HTTPConnection("127.0.0.1", self.screen_port, timeout=5)
         origin = f"http://127.0.0.1:{self.screen_port}"
         headers = {"Origin": origin, "X-Guankou-Act": "1", "Content-Type": "application/json"}

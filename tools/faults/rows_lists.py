@@ -5,17 +5,16 @@ from __future__ import annotations
 import errno
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.keys import load_key
-from checkpoint import cbor, topics, wire
-from checkpoint.documents import Document, open_document, pack_document
+from checkpoint.documents import open_document, pack_document
 from checkpoint.records import Note, Verdict
+from checkpoint.status_list import encode_status, status_from_content
 from tools.demo.processes import SetupError
 from tools.demo.street import wait
 from tools.faults.clients import as_collector, as_gate, retained
@@ -23,23 +22,21 @@ from tools.faults.disk_shim import DiskShim, compiler
 from tools.faults.holders import LIST_SCOPE, Came, Desk, Holder, same_code_pace, signed
 from tools.faults.lab import Lab, now_ms
 from tools.faults.rows import Row
+from tools.faults.spoiled_documents import LIST_TOPIC, POLICY, spoiled_documents
 
 _GATE: Final = "gate-1"
-_TOPIC: Final = topics.document(LIST_SCOPE, "status")
-_POLICY: Final = ("policy", "nanchang")
 # Two seconds on a quiet machine; others use this one as well.
 _ONLINE_S: Final = 5.0
 _ARRIVES_S: Final = 30.0
 _HEALS_S: Final = 30.0
 # Of the row's own policy. An answer of the collector comes every second.
-_WARN_S: Final = 6.0
-_STALE_S: Final = 13.0
+_WARN_S: Final = 5.0
+_STALE_S: Final = 11.0
 _STALE: Final = (
     f'after_s = {_STALE_S}\nwarn_after_s = {_WARN_S}\nguard = {{ residents = "allow", for_s = 86400 }}'
 )  # fmt: skip
 _OPEN: Final = "open all_ok"
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
+_DAY_S: Final = 86_400
 _SWAPS: Final = 20
 # Somebody at the gate while lists are swapped under them, on a loaded machine.
 _SLOWEST_S: Final = 5.0
@@ -88,12 +85,12 @@ def _replayed(lab: Lab, desk: Desk, gone: Holder, older: bytes) -> None:
     """The older list is retained at the broker: by a gate's password, which may not; by the collector's, which may."""
     town, before = lab.town, desk.version()
     stranger = as_gate(town, "gate-2")
-    stranger.publish(_TOPIC, older, retain=True)
+    stranger.publish(LIST_TOPIC, older, retain=True)
     stranger.close()
     lab.check("a gate's password replaces no list", _retained(lab) == signed(lab))
     thief = as_collector(town)
     lab.at_end(thief.close)
-    thief.publish(_TOPIC, older, retain=True)
+    thief.publish(LIST_TOPIC, older, retain=True)
     lab.until("the refusal is on record", lambda: any("only grow" in why for why in desk.refusals()), _ARRIVES_S)
     lab.check("an older list replaces no newer one", desk.version() == before, f"version {desk.version()}")
     desk.expect("refused as before", gone, "deny pass_revoked")
@@ -101,7 +98,7 @@ def _replayed(lab: Lab, desk: Desk, gone: Holder, older: bytes) -> None:
     # With nobody there to put it right, and a gate that starts anew.
     died_ms = now_ms()
     town.kill("collector")
-    thief.publish(_TOPIC, older, retain=True)
+    thief.publish(LIST_TOPIC, older, retain=True)
     lab.kill(desk.gate)
     desk.expect("refused after a restart on an older list", gone, "deny pass_revoked")
     lab.check("the disk has what it had", desk.version() == before, f"version {desk.version()}")
@@ -111,39 +108,47 @@ def _replayed(lab: Lab, desk: Desk, gone: Holder, older: bytes) -> None:
 
 def _retained(lab: Lab) -> bytes:
     """What a gate that comes anew would be given."""
-    return retained(as_collector(lab.town, _TOPIC), 0.3).get(_TOPIC, b"")
+    return retained(as_collector(lab.town, LIST_TOPIC), 0.3).get(LIST_TOPIC, b"")
 
 
 def _too_old(lab: Lab, desk: Desk, gone: Holder, resident: Holder, visitor: Holder) -> None:
-    """A gate that gets no answer; then one that gets answers, and no newer list."""
-    before = desk.version(*_POLICY)
+    """A gate that gets no answer for too long."""
+    before = desk.version(*POLICY)
     policy = same_code_pace(lab.folder, _STALE).policy
-    lab.town.central("document", "publish", "--kind", _POLICY[0], "--scope", _POLICY[1], str(policy))
-    lab.until("a policy with short limits is there", lambda: desk.version(*_POLICY) > before, _ARRIVES_S)
-    began_s = _signed_anew(lab, desk, resident)
+    lab.town.central("document", "publish", "--kind", POLICY[0], "--scope", POLICY[1], str(policy))
+    lab.until("a policy with short limits is there", lambda: desk.version(*POLICY) > before, _ARRIVES_S)
     desk.expect("a visitor is let in while lists are fresh", visitor, _OPEN)
     lab.proxies[desk.gate].refuse()
+    began_s = time.monotonic()
     _until_s(began_s + _WARN_S + 1)
     came = desk.expect("lists that are getting old hold nobody", resident, _OPEN)
     lab.check("and the verdict says so", "stale_revocation" in came.verdict.tags, f"{came.verdict.tags}")
-    _until_s(began_s + _STALE_S + 2)
+    _until_s(began_s + _STALE_S + 1)
     came = desk.expect("lists too old: residents by the fail table", resident, "open allowed_by_fail_table")
     lab.check("they are tagged", "lists_stale" in came.verdict.tags, f"{came.verdict.tags}")
     desk.expect("lists too old: others escalate", visitor, "escalate lists_stale")
     desk.expect("an old list hides no revocation", gone, "deny pass_revoked")
     lab.proxies[desk.gate].listen()
     lab.until("the gate is back", lambda: lab.waiting(desk.gate) == 0, _HEALS_S)
-    desk.expect("an answer makes no old list young", visitor, "escalate lists_stale")
-    _signed_anew(lab, desk, resident)
+    desk.expect("answers again: others are let in", visitor, _OPEN)
+    _kept_back(lab, desk, resident, visitor)
+
+
+def _kept_back(lab: Lab, desk: Desk, resident: Holder, visitor: Holder) -> None:
+    """The collector answers, and the newest list that comes is two days old, as if newer ones were kept back."""
+    now = open_document(signed(lab))
+    status = replace(status_from_content(now.content), issued_s=int(time.time()) - 2 * _DAY_S)
+    old = msgspec.structs.replace(now, version=now.version + 1, content=encode_status(status))
+    sender = as_collector(lab.town)
+    sender.publish(
+        LIST_TOPIC, pack_document(load_key(lab.town.folder / "central" / "keys", "collector"), old), retain=True
+    )
+    sender.close()
+    lab.until("a list of two days ago is the newest", lambda: desk.version() == old.version, _ARRIVES_S)
+    desk.expect("answers make no old list young", visitor, "escalate lists_stale")
+    lab.town.central("pass", "resume", resident.pass_id)
+    lab.until("a list that was signed just now", lambda: desk.version() > old.version, _ARRIVES_S)
     desk.expect("a new list, and others are let in", visitor, _OPEN)
-
-
-def _signed_anew(lab: Lab, desk: Desk, somebody: Holder) -> float:
-    """The list again as it is, with the time of now; monotonic seconds at which it was signed, at most."""
-    before, began_s = desk.version(), time.monotonic()
-    lab.town.central("pass", "resume", somebody.pass_id)
-    lab.until("a list that was signed just now", lambda: desk.version() > before, _ARRIVES_S)
-    return began_s
 
 
 def _until_s(at_s: float) -> None:
@@ -188,8 +193,9 @@ def spoiled_lists(lab: Lab) -> None:
 
 
 def _bad_ones(lab: Lab, desk: Desk, gone: Holder, others: list[Holder], older: bytes) -> None:
-    before = {kind: desk.version(*kind) for kind in (("status", LIST_SCOPE), _POLICY)}
-    bad = list(_spoiled(lab, older))
+    before = {kind: desk.version(*kind) for kind in (("status", LIST_SCOPE), POLICY)}
+    refused = len(desk.refusals())
+    bad = list(spoiled_documents(lab, older))
     lab.chance.shuffle(bad)
     thief = as_collector(lab.town)
     lab.at_end(thief.close)
@@ -200,8 +206,8 @@ def _bad_ones(lab: Lab, desk: Desk, gone: Holder, others: list[Holder], older: b
             time.sleep(0.2)
 
     _pass_meanwhile(lab, desk, others, publish, "bad documents")
-    lab.until("each refusal is on record", lambda: len(desk.refusals()) >= len(bad), _ARRIVES_S)
-    told = desk.refusals()
+    lab.until("each refusal is on record", lambda: len(desk.refusals()) >= refused + len(bad), _ARRIVES_S)
+    told = desk.refusals()[refused:]
     lab.check(
         "none without a reason", all(told), f"{len(told)} refusals, {len(set(told))} reasons; {len(bad)} messages"
     )
@@ -209,53 +215,8 @@ def _bad_ones(lab: Lab, desk: Desk, gone: Holder, others: list[Holder], older: b
     lab.check("what was in force stays", after == before, f"{after}")
     desk.expect("who was refused is refused", gone, "deny pass_revoked")
     lab.until("the newest is back at the broker", lambda: _retained(lab) == signed(lab), _ARRIVES_S)
-
-
-def _spoiled(lab: Lab, older: bytes) -> Iterator[tuple[str, str, bytes]]:
-    """(what, topic, message): each would end a check, let somebody in, or stop a gate, if it were taken."""
-    keys = lab.town.folder / "central" / "keys"
-    stranger, collector = Ed25519PrivateKey.generate(), load_key(keys, "collector")
-    topic_of_policy = topics.document(_POLICY[1], _POLICY[0])
-    for what, topic, genuine in (("status", _TOPIC, signed(lab)), ("policy", topic_of_policy, signed(lab, *_POLICY))):
-        now = open_document(genuine)
-        newer = msgspec.structs.replace(now, version=now.version + 100)
-        over = msgspec.structs.replace(newer, not_before=now_ms() - 2 * _DAY_MS, not_after=now_ms() - _DAY_MS)
-        yield f"{what} cut short", topic, genuine[: lab.chance.randrange(1, len(genuine))]
-        yield f"{what} with a bit turned", topic, _turned(genuine, lab)
-        yield f"{what} by a stranger", topic, pack_document(stranger, newer)
-        yield f"{what} past its end", topic, pack_document(collector, over)
-        yield f"{what} under a version in use", topic, pack_document(collector, _with(now, _empty(what)))
-        yield f"{what} with content that is none", topic, pack_document(collector, _with(newer, b"\x00"))
-    newer = msgspec.structs.replace(open_document(signed(lab)), version=1000)
-    yield "older", _TOPIC, older
-    yield "policy in the place of a list", _TOPIC, signed(lab, *_POLICY)
-    yield "of another place", _TOPIC, pack_document(collector, msgspec.structs.replace(newer, scope="elsewhere"))
-    yield "a bomb inside", _TOPIC, pack_document(collector, _with(newer, _bomb()))
-    yield "a bomb outside", _TOPIC, wire.compress(bytes(64 << 20))
-    yield "too big", _TOPIC, lab.chance.randbytes(wire.MAX_MESSAGE_BYTES + 1)
-    yield "one byte", _TOPIC, b"\x00"
-
-
-def _with(document: Document, content: bytes) -> Document:
-    return msgspec.structs.replace(document, content=content)
-
-
-def _empty(what: str) -> bytes:
-    """A list without passes; a policy without rules."""
-    if what == "status":
-        return cbor.dumps({1: 2, 2: zlib.compress(b""), 3: 0, 4: 0, 5: []})
-    return b'id = "empty"\nversion = 9\n'
-
-
-def _bomb() -> bytes:
-    """64 MiB that say they are a list of four passes."""
-    return cbor.dumps({1: 2, 2: zlib.compress(bytes(64 << 20), 9), 3: 4, 4: 0, 5: []})
-
-
-def _turned(genuine: bytes, lab: Lab) -> bytes:
-    raw = bytearray(wire.expand(genuine))
-    raw[lab.chance.randrange(len(raw))] ^= 1 << lab.chance.randrange(8)
-    return wire.compress(bytes(raw))
+    kept = {kind: open_document(signed(lab, *kind)).version for kind in before}
+    lab.check("the collector takes none of them for its own", kept == before, f"{kept}")
 
 
 def _swaps(lab: Lab, desk: Desk, pawn: Holder, others: list[Holder]) -> None:
@@ -274,7 +235,7 @@ def _swaps(lab: Lab, desk: Desk, pawn: Holder, others: list[Holder]) -> None:
     thief = as_collector(lab.town)
     lab.chance.shuffle(versions)
     for data in versions:
-        thief.publish(_TOPIC, data, retain=True)
+        thief.publish(LIST_TOPIC, data, retain=True)
     thief.close()
     lab.until("the newest is at the broker again", lambda: _retained(lab) == signed(lab), _ARRIVES_S)
     lab.check("versions in any order leave the newest", desk.version() == newest, f"{first} to {desk.version()}")
@@ -316,7 +277,7 @@ def _pass_meanwhile(lab: Lab, desk: Desk, people: list[Holder], act: Callable[[]
 
 def _torn_at_the_start(lab: Lab, desk: Desk, gone: Holder, good: Holder) -> None:
     """A gate starts cut off with a torn policy, then with a torn list: it asks for no less than before."""
-    for kind, scope, holder, why in ((*_POLICY, good, "policy"), ("status", LIST_SCOPE, gone, "list")):
+    for kind, scope, holder, why in ((*POLICY, good, "policy"), ("status", LIST_SCOPE, gone, "list")):
         lab.proxies[_GATE].refuse()
         newest = desk.version(kind, scope)
         died_ms = now_ms()
@@ -370,7 +331,7 @@ def killed(lab: Lab) -> None:
 
 def _killed_once(lab: Lab, desk: Desk, shim: DiskShim, pawn: Holder, number: int, call: int) -> tuple[bool, bool]:
     """Whether the disk had the old or the new document whole after the kill, and whether it was the old."""
-    kind, scope = _POLICY if number % 3 == 1 else ("status", LIST_SCOPE)
+    kind, scope = POLICY if number % 3 == 1 else ("status", LIST_SCOPE)
     before = desk.version(kind, scope)
     died_ms = now_ms()
     shim.kill_at(call)

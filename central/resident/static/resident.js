@@ -223,7 +223,7 @@ async function turn() {
   clearTimeout(timer);
   const mine = now;
   if (!mine.token) return;
-  if (document.visibilityState === "visible" && Date.now() >= (mine.due || Infinity)) renew();
+  if (document.visibilityState === "visible" && Date.now() >= (mine.due ?? Infinity)) renew();
   const one = best();
   $("clock").textContent = new Date(clock()).toLocaleTimeString("zh-CN", { hour12: false });
   $("bar").hidden = !one.whole;

@@ -86,6 +86,16 @@ def test_a_second_import_changes_nothing_and_gives_no_second_pass(office):
         assert list(store.connection.iterdump()) == before
 
 
+def test_pass_import_is_the_same_import_with_passes(office):
+    file, links = write(office, HEAD + ROWS), office.home / "links.csv"
+    done = json.loads(office.run("pass", "import", file, "--site", "east", "--links", str(links), "--json"))
+    assert (done["added"], done["passes"]) == (4, 4)
+    assert links.read_text(encoding="utf-8-sig").count("https://pass.example.org/#k=") == 4
+    assert json.loads(take(office, file, "--issue", "--json"))["passes"] == 0
+    bad = office.run("pass", "import", write(office, "房号\n1-1\n"), "--site", "east", code=2)
+    assert "姓名" in bad
+
+
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(office):
     done = json.loads(take(office, write(office, HEAD + ROWS), "--issue", "--dry-run", "--json"))
     assert (done["added"], done["dry_run"]) == (4, True)
@@ -194,9 +204,10 @@ def test_an_archive_that_would_inflate_without_end_is_not_inflated(office):
         read_table(file)
 
 
-def test_a_part_with_a_doctype_is_refused(office):
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16", "utf-16-be"])
+def test_a_part_with_a_doctype_is_refused(office, codec):
     file = office.home / "entities.xlsx"
-    file.write_bytes(zipped([("xl/workbook.xml", b'<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>')]))
+    file.write_bytes(zipped([("xl/workbook.xml", '<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>'.encode(codec))]))
     with pytest.raises(TableError, match="DOCTYPE"):
         read_table(file)
 

@@ -21,6 +21,7 @@ from central.store.sqlite import SqliteStore
 from checkpoint import wire
 from checkpoint.document_digest import document_digest
 from checkpoint.documents import open_document
+from checkpoint.formats.gk1 import IssueError
 from checkpoint.formats.gk1_variants import device_text, step_text
 from checkpoint.passes import Arrival
 from checkpoint.seal import sealing_key, sealing_public
@@ -192,6 +193,17 @@ def test_another_phone_in_place_of_the_first_cuts_off_what_the_first_holds(offic
     later_s = NOW_S + 60
     assert not status.cuts_off(office.read(held_text(office.config, second, device=True), later_s).pass_)
     assert office.read(mint(office.config, store, second, later_s), later_s).valid
+
+
+def test_a_phone_is_not_bound_to_a_pass_whose_code_no_gate_would_read(office, store):
+    apply(office.config, store, ENTRY, "{}", NOW_MS)
+    regions = tuple(range(360_100, 360_120))
+    held = confirm(office.config, store, 1, Decision("li", regions=regions), NOW_MS)
+    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    with pytest.raises(IssueError, match=r"GK1K: code .* shorten its scope or travel list"):
+        set_device_key(office.config, store, held, public, NOW_MS)
+    assert store.issued(held.pass_id).device_key is None
+    assert office.read(held_text(office.config, held)).valid
 
 
 def test_a_gate_reads_step_codes_by_the_roster_that_is_sealed_to_it(office, store):

@@ -183,6 +183,30 @@ def test_a_collector_in_trouble_counts_as_no_network(clocked: Phone, served: Ser
     clocked.shows("online")
 
 
+def test_when_the_network_is_back_the_page_asks_at_once(a_phone: Phone, served: Served) -> None:
+    a_phone.open(served.url + LINK)
+    _kept_offline(a_phone)
+    assert a_phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    a_phone.page.context.set_offline(True)
+    a_phone.open(served.url)
+    a_phone.shows("step")
+    a_phone.page.context.set_offline(False)
+    a_phone.shows("online")
+
+
+def test_a_page_that_comes_to_the_front_again_asks_at_once_and_goes_on_asking(
+    clocked: Phone, served: Served, desk: SampleDesk
+) -> None:
+    clocked.open(served.url + LINK)
+    _kept_offline(clocked)
+    asked = desk.asked
+    clocked.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    _until(lambda: desk.asked == asked + 1)
+    _later(clocked, desk, 200)
+    _until(lambda: desk.asked == asked + 2)
+    clocked.shows("online")
+
+
 def test_at_an_address_without_https_there_are_minted_codes_only(clocked: Phone, served: Served) -> None:
     clocked.page.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })")
     clocked.open(served.url + LINK)

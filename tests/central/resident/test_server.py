@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.resident import ResidentServer
+from central.resident.desk import Place
 from central.resident.limits import RateLimit
 from central.resident.server import Door
 from tests.central.resident.conftest import Served
 from tests.central.resident.sample_desk import GATE, TOKEN, SampleDesk
+from tests.waiting import wait_for
 from webscreen.host import ScreenError
 
 APPLY = {
@@ -165,6 +169,49 @@ def test_behind_a_proxy_the_public_name_counts_and_callers_are_told_apart(behind
 
     assert [apply_from("10.0.0.1") for _ in range(11)][-1] == 429
     assert apply_from("10.0.0.2") == 200
+
+
+def test_a_proxy_that_adds_its_own_line_is_believed_and_not_the_callers(behind_a_proxy: Caller) -> None:
+    def place_from(forged: int) -> int:
+        said = {"Host": "pass.example.cn", "Origin": "https://pass.example.cn", "x-guankou-act": "1"}
+        connection = http.client.HTTPConnection("127.0.0.1", behind_a_proxy.port, timeout=20)
+        try:
+            connection.putrequest("POST", "/api/apply", skip_host=True)
+            body = json.dumps(APPLY).encode()
+            for name, value in {**said, "Content-Length": str(len(body))}.items():
+                connection.putheader(name, value)
+            connection.putheader("X-Forwarded-For", f"9.9.9.{forged}")
+            connection.putheader("X-Forwarded-For", "10.0.0.1")
+            connection.endheaders(body)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    assert [place_from(number) for number in range(11)][-1] == 429
+
+
+def test_signs_that_are_no_text_are_refused(caller: Caller) -> None:
+    status, _ = caller.ask("show", b'{"k":"\\ud800AAAAAAAAAAAAAAAAAAAAA"}')
+    assert 400 <= status < 500
+
+
+def test_changes_that_wait_for_the_disk_keep_no_pass_from_being_shown(caller: Caller, served: Served) -> None:
+    free, asked, place = threading.Event(), [], served.desk.place
+
+    def counted(gate: str, site: str) -> Place:
+        asked.append(gate)
+        return place(gate, site)
+
+    served.desk.place = counted  # type: ignore[method-assign]
+    served.desk.register = lambda _: "A" * 22 if free.wait(60) else ""  # type: ignore[method-assign]
+    with ThreadPoolExecutor(10) as phones:
+        waiting = [phones.submit(caller.ask, "apply", APPLY) for _ in range(10)]
+        try:
+            wait_for(lambda: len(asked) == 10, "everybody who registers")
+            assert caller.ask("show", {"k": TOKEN})[0] == 200
+        finally:
+            free.set()
+        assert {answer.result()[0] for answer in waiting} == {200}
 
 
 def test_a_taken_port_is_told_by_the_key_that_names_it(served: Served) -> None:

@@ -219,9 +219,19 @@ def test_the_same_part_again_changes_nothing_and_another_card_begins_anew() -> N
     parts = Parts()
     assert [parts.take(text) for text in (first, first)] == [first, first]
     assert parts.take(other[0]) == other[0]
-    assert parts.take(second) == GOOD[:5] + other[0][9:] + second[9:]
-    assert parts.take(second) == second
-    assert parts.take(first) == GOOD
+    mixed = GOOD[:5] + other[0][9:] + second[9:]
+    assert [parts.take(second), parts.take(second)] == [mixed, mixed]
+    assert parts.take(first) == first
+    assert [parts.take(text) for text in (second, first, second)] == [GOOD] * 3
+
+
+def test_a_part_of_a_whole_card_that_is_still_shown_is_that_card() -> None:
+    first, second = shc_parts(JWS, 2)
+    parts = Parts()
+    assert parts.take_all((first, second)) == (GOOD,)
+    assert parts.take_all((second, first)) == parts.take_all((first,)) == (GOOD,)
+    parts.forget()
+    assert parts.take_all((first,)) == (first,)
 
 
 def test_parts_of_two_cards_never_make_a_genuine_one() -> None:

@@ -289,7 +289,7 @@ def test_joined_keys_are_each_there_once() -> None:
     assert NO_KEYS.joined([one, other]).entries == (key_of(EC_KEY), key_of(STRANGER))
 
 
-@pytest.mark.parametrize(("before", "expected"), [(0, "foreign_valid"), (255, "foreign_valid"), (256, "pass_forged")])
+@pytest.mark.parametrize(("before", "expected"), [(0, "foreign_valid"), (15, "foreign_valid"), (16, "pass_forged")])
 def test_a_message_that_names_no_key_is_not_tried_with_thousands(before: int, expected: str) -> None:
     stranger, own = key_of(STRANGER).public, key_of(EC_KEY).public
     crowd = [ForeignKey(number.to_bytes(2), stranger) for number in range(before)]

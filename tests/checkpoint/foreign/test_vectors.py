@@ -15,6 +15,7 @@ from joserfc import jwk
 from checkpoint.foreign import algorithms, claim169, read_foreign, sign1
 from checkpoint.foreign.certlogic import rule_holds
 from checkpoint.foreign.keys import ForeignKey, ForeignKeys
+from checkpoint.foreign.policy_rules import check_rules
 from checkpoint.formats import read_pass
 from checkpoint.passes import Presented
 from checkpoint.trust import TrustList
@@ -117,6 +118,12 @@ def test_every_rule_gives_what_its_publisher_expects(shared_data: Path) -> None:
             differs.append((case["rule"], case["test"]))
     assert not differs
     assert len(cases) == 118
+
+
+def test_a_policy_may_carry_every_published_rule(shared_data: Path) -> None:
+    rules = json.loads((vectors.folder(shared_data, "certlogic") / "rules.json").read_text())
+    check_rules(json.dumps(rules), "{}")
+    assert len(rules) == 19
 
 
 # -- COSE --------------------------------------------------------------------------------------------------------------

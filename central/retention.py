@@ -1,0 +1,26 @@
+"""Deletes personal data whose time is over: payloads of records, and people of the register; logs counts only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Final
+
+import structlog
+
+from central.people.forgetting import forget
+from central.store.sqlite import SqliteStore
+
+_log = structlog.get_logger(__name__)
+
+_RECORDS_AT_ONCE: Final = 5000
+
+
+def retain_until(store: SqliteStore, before_ms: int) -> None:
+    """One turn: what is older than `before_ms` goes, at most 5,000 records and 500 people. Raises sqlite3.Error."""
+    with store.transaction():
+        purged = store.purge_payloads(before_ms, _RECORDS_AT_ONCE)
+    if purged:
+        _log.info("payloads_purged", records=purged)
+    forgotten = forget(store, before_ms)
+    if forgotten:
+        _log.info("people_forgotten", **asdict(forgotten))
