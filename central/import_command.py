@@ -124,7 +124,8 @@ def _write_links(file: Path | None, given: Sequence[Given], base_url: str) -> No
 def _show_import(done: Imported, dry_run: bool, as_json: bool) -> None:
     renew = [pass_id.hex() for pass_id in done.to_renew]
     show(as_json, {"form": done.form, "added": done.added, "changed": done.changed, "same": done.same,
-                   "passes": len(done.given), "to_renew": renew if as_json else len(renew), "dry_run": dry_run})  # fmt: skip
+                   "passes": len(done.given), "to_renew": renew if as_json else len(renew),
+                   "dry_run": dry_run})  # fmt: skip
     if renew and not as_json:
         click.echo(f"{len(renew)} passes to renew: pass renew {' '.join(renew)}")
 

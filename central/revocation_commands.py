@@ -112,8 +112,8 @@ def resume(config_file: Path, scopes: tuple[str, ...], why: str, as_json: bool, 
     with opened(config_file) as (config, store):
         done: Sequence[Published] = ()
         if kind == "pass":
-            registry = registry_of(config, store)
-            resumed = resume_pass(config, store, registry, scopes, value, why, utc_ms())
+            tree = registry_of(config, store) if scopes else None
+            resumed = resume_pass(config, store, value, why, utc_ms(), tree, scopes)
             done, stands = resumed.lists, resumed.stands
         elif kind == "household" and not scopes:
             registry, places = registry_of(config, store), _homes(store, kind, value)

@@ -123,18 +123,20 @@ def carry_over(config: Config, store: SqliteStore, person: Person, now_s: int) -
     Raises PeopleError, KeyFileError.
     """
     issued = store.issued(person.pass_id)
-    if issued is None or issued.expires_s <= now_s or _cut_off(store, issued):
+    if issued is None or issued.expires_s <= now_s:
         return False
     held = credential(store, issued)
     claims = replace(held.claims, household=person.household, plate=person.plate or None, party_size=person.party_size)
     moved = replace(issued, household=person.household)
-    if person.pass_class != claims.pass_class or _cut_off(store, moved):
+    same_class = person.pass_class == claims.pass_class
+    if (same_class and (claims, moved) == (held.claims, issued)) or _cut_off(store, issued):
+        return False
+    if not same_class or _cut_off(store, moved):
         return issued.status != REVOKED
-    if (claims, moved) != (held.claims, issued):
-        try:
-            _change(config, store, held, claims, moved)
-        except gk1.IssueError as error:
-            raise PeopleError(f"pass {held.pass_id.hex()} of person {person.no}: {error}") from None
+    try:
+        _change(config, store, held, claims, moved)
+    except gk1.IssueError as error:
+        raise PeopleError(f"pass {held.pass_id.hex()} of person {person.no}: {error}") from None
     return False
 
 

@@ -30,10 +30,12 @@ class Resumed:
 
 
 def resume_pass(
-    config: Config, store: SqliteStore, registry: Registry, scopes: Sequence[str], pass_id: bytes, why: str, now_ms: int
-) -> Resumed:
+    config: Config, store: SqliteStore, pass_id: bytes, why: str, now_ms: int,
+    registry: Registry | None = None, scopes: Sequence[str] = (),
+) -> Resumed:  # fmt: skip
     """Take back what `revoke` and `suspend` set for this pass: its status and its cut-offs wherever they are, or, where
-    `scopes` are named, its cut-offs there alone. What ends the copies in a phone that another one has replaced stays.
+    `scopes` of a `registry` are named, its cut-offs there alone. What ends the copies in a phone that another one has
+    replaced stays.
 
     Opens a transaction of its own. Raises RevocationError where there is nothing to take back, or where the holder has
     another pass by now.
@@ -42,10 +44,10 @@ def resume_pass(
         row = store.issued(pass_id)
         if row is not None:
             check_holder(store, row)
-        places = lists_under(store, registry, scopes) if scopes else sorted(store.list_scopes())
+        places = lists_under(store, registry, scopes) if registry is not None else sorted(store.list_scopes())
         changed = {place for place in places if _lifted(store, place, pass_id, row, now_ms)}
         listed = row is not None and row.status_index is not None
-        if not scopes and (listed or not changed):
+        if registry is None and (listed or not changed):
             changed.add(save_pass_status(store, pass_id, VALID, why, now_ms))
         if not changed:
             raise RevocationError(

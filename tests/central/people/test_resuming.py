@@ -55,6 +55,13 @@ def test_a_pass_that_the_register_does_not_hold_is_taken_up_wherever_it_was_cut_
     assert "not in this register" in office.run("pass", "resume", "00" * 8, code=2)
 
 
+def test_a_tree_that_cant_be_read_keeps_nobody_from_being_taken_up(office, store, held):
+    office.run("pass", "revoke", held.pass_id.hex())
+    (office.home / "tree.toml").write_text("[[", encoding="utf-8")
+    office.run("pass", "resume", held.pass_id.hex())
+    assert told(store, held) == VALID
+
+
 def test_with_a_place_only_the_cut_offs_there_are_lifted_and_the_rest_is_named(office, store, held):
     name = held.pass_id.hex()
     office.run("pass", "revoke", name)
