@@ -103,7 +103,7 @@ def city(data: bytes) -> None:
             must(code.system in _CITIES)
             must(code.token.isascii() and code.token.isprintable(), code.token)
             must(len(code.token) <= 512, code.token)
-            must(code.token not in repr(code))
+            must(repr(code) == f"CityCode({code.system.name}, token hidden)")
         case found:
             must(found is None or found in _CITIES)
 
