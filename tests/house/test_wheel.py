@@ -44,6 +44,9 @@ def test_the_wheel_holds_six_packages_and_their_files(wheel: Path) -> None:
         "firmware_config/gates/person-gy614v3-modbus.toml",
         "edge/screen/pages/guard.html",
         "central/screen/static/operators.js",
+        "central/resident/pages/resident.html",
+        "central/resident/static/resident.js",
+        "central/printing/passes.typ",
     ):
         assert needed in names
 
