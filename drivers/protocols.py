@@ -32,16 +32,6 @@ class Reading:
     raw: bytes
 
 
-class Thermometer(Protocol):
-    """A thermometer that is open."""
-
-    def read(self, timeout_s: float) -> Reading | None:
-        """The next reading, or None if none came in time. Raises DeviceGoneError when unplugged."""
-
-    def close(self) -> None:
-        """Release the port. May be called twice."""
-
-
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture: `image` is height x width (gray) or height x width x 3 (BGR), uint8; `mono_ms` when grabbed."""
@@ -66,20 +56,3 @@ class Pulse:
     """What became of one opening: `confirmed` only if the relay itself was read back as energised."""
 
     confirmed: bool
-
-
-class Barrier(Protocol):
-    """A relay that opens a barrier for a time."""
-
-    def pulse(self, seconds: float) -> Pulse:
-        """Open once for `seconds`. Never repeats by itself. Raises DeviceGoneError if it cannot be sent."""
-
-    def close(self) -> None:
-        """Leave the relay off. May be called twice."""
-
-
-class Inputs(Protocol):
-    """Contacts wired to a board: beam, loop, exit button, fire alarm."""
-
-    def read_inputs(self) -> tuple[bool, ...]:
-        """State of each input, first terminal first. Raises DeviceGoneError."""

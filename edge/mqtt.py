@@ -231,6 +231,7 @@ class MqttLink:
             try:
                 callback(*values)
             except Exception:
+                # See above; the connection ends instead, and a new one is made.
                 _log.exception("mqtt_callback_failed", callback=callback.__name__)
                 self._ended.set()
 

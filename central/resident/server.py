@@ -22,7 +22,6 @@ from central.resident.desk import Desk, DeskError
 from central.resident.forms import MOST_BYTES, ApplyForm, BindForm, InviteForm, PlaceForm, ShowForm, WithdrawForm
 from central.resident.limits import RateLimit
 from webscreen.assets import load_assets
-from webscreen.heart import Heart
 from webscreen.server import PageServer, Site
 
 ACT_HEADER: Final = "x-guankou-act"
@@ -54,7 +53,7 @@ class Door:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-class ResidentServer:
+class ResidentServer(PageServer):
     """`start`, then `stop`. `desk` is called from worker threads."""
 
     def __init__(
@@ -88,19 +87,7 @@ class ResidentServer:
             Route("/healthz", self._health),
             *(self._post(name, form, act) for name, form, act in self._acts()),
         )
-        self._server = PageServer(site, routes, lambda: None)
-
-    def start(self) -> int:
-        """Listens and serves; gives the port. Raises ScreenError when the address can't be had."""
-        return self._server.start()
-
-    def stop(self) -> None:
-        self._server.stop()
-
-    @property
-    def heart(self) -> Heart:
-        """Of the thread that serves."""
-        return self._server.heart
+        super().__init__(site, routes, lambda: None)
 
     # Questions
 

@@ -14,14 +14,13 @@ from starlette.routing import Route
 from central.screen.feed import BoardFeed
 from central.screen.view import Views, board_page
 from webscreen.assets import load_assets
-from webscreen.heart import Heart
 from webscreen.server import PageServer, Site
 
 _LONGEST_PATH: Final = 200
 _MOST_CONNECTIONS: Final = 200
 
 
-class OperatorsServer:
+class OperatorsServer(PageServer):
     """Serves the operators' page from a thread of its own.
 
     `views` is called from other threads, at most once a second for each node that somebody looks at. There is no
@@ -35,20 +34,7 @@ class OperatorsServer:
         self._feed = BoardFeed(lambda path: board_page(views, path, build), monotonic)
         site = Site(host, port, "collector file", assets, "operators.html", "operators", _MOST_CONNECTIONS)
         routes = (Route("/events", self._events), Route("/healthz", self._health))
-        self._server = PageServer(site, routes, self._feed.close)
-
-    def start(self) -> int:
-        """Listens and serves; gives the port. Raises ScreenError when the address can't be had."""
-        return self._server.start()
-
-    def stop(self) -> None:
-        """Ends all streams and closes the port."""
-        self._server.stop()
-
-    @property
-    def heart(self) -> Heart:
-        """Of the thread that serves."""
-        return self._server.heart
+        super().__init__(site, routes, self._feed.close)
 
     async def _events(self, request: Request) -> Response:
         path = request.query_params.get("path", "")[:_LONGEST_PATH]

@@ -13,7 +13,8 @@ from drivers.errors import OptionError
 
 __all__ = ["DRIVERS", "Board", "BoardSize", "board_size", "check_options", "open_board"]
 
-# Name in the gate file -> module of this package with `Options` and `connect(options) -> Board`.
+# Name in the gate file -> module of this package with `Options`, `size(options) -> BoardSize` and
+# `connect(options) -> Board`.
 DRIVERS: Final = {"lcus": "lcus", "modbus_relay": "modbus", "none": "nothing"}
 
 
@@ -31,7 +32,9 @@ def check_options(driver: str, options: Mapping[str, Any]) -> None:
 
 def board_size(driver: str, options: Mapping[str, Any]) -> BoardSize:
     """How many relays and inputs a board with these options has. Raises OptionError."""
-    return _parse(driver, _module(driver).Options, options).size()
+    module = _module(driver)
+    size: BoardSize = module.size(_parse(driver, module.Options, options))
+    return size
 
 
 def _module(driver: str) -> Any:

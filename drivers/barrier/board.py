@@ -21,10 +21,6 @@ class BoardSize:
 class BoardOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of one board in the gate file; an unknown one is an error."""
 
-    def size(self) -> BoardSize:
-        """How many relays and inputs a board with these options has; each driver says it for its own."""
-        raise NotImplementedError
-
 
 class Board(Protocol):
     """A board that is open; one thread owns it."""

@@ -30,8 +30,9 @@ class Options(BoardOptions, frozen=True):
     baud: Annotated[int, msgspec.Meta(ge=1200, le=115200)] = 9600
     relays: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
 
-    def size(self) -> BoardSize:
-        return BoardSize(self.relays, inputs=0)
+
+def size(options: Options) -> BoardSize:
+    return BoardSize(options.relays, inputs=0)
 
 
 class LcusRelay:

@@ -46,8 +46,9 @@ class Options(BoardOptions, frozen=True):
     read_back: bool = True
     reply_timeout_s: Annotated[float, msgspec.Meta(ge=0.02, le=2)] = 0.15
 
-    def size(self) -> BoardSize:
-        return BoardSize(self.relays, self.inputs)
+
+def size(options: Options) -> BoardSize:
+    return BoardSize(options.relays, options.inputs)
 
 
 class ModbusRelay:

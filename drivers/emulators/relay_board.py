@@ -67,6 +67,3 @@ class RelayBoard:
         """Let fall what is due."""
         for channel in [channel for channel, end_s in self._ends_s.items() if end_s <= now_s]:
             self.off(channel, "time")
-
-    def next_end_s(self) -> float:
-        return min(self._ends_s.values(), default=_FOREVER)

@@ -17,13 +17,12 @@ from edge.screen.pin import PinDoor, check_pin_hash
 from edge.screen.view import guard_page
 from edge.status import GuardAct, Snapshot
 from webscreen.assets import load_assets
-from webscreen.heart import Heart
 from webscreen.server import PageServer, Site
 
 _MOST_CONNECTIONS: Final = 40
 
 
-class ScreenServer:
+class ScreenServer(PageServer):
     """Serves the guard's page from a thread of its own.
 
     `snapshot` is called from that thread, up to 20 times a second, and must not block. `act` is called from another
@@ -51,20 +50,7 @@ class ScreenServer:
             Route("/healthz", self._health),
             Route("/act", desk.answer, methods=["POST"]),
         )
-        self._server = PageServer(site, routes, self._feed.close)
-
-    def start(self) -> int:
-        """Listens and serves; gives the port. Raises ScreenError when the address can't be had."""
-        return self._server.start()
-
-    def stop(self) -> None:
-        """Ends all streams and closes the port."""
-        self._server.stop()
-
-    @property
-    def heart(self) -> Heart:
-        """Of the thread that serves."""
-        return self._server.heart
+        super().__init__(site, routes, self._feed.close)
 
     async def _events(self, request: Request) -> Response:
         return StreamingResponse(self._feed.events(), media_type="text/event-stream")

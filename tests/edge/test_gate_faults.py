@@ -133,12 +133,13 @@ def assert_degraded(gate: GateProcess, why: str) -> None:
     lane = gate.page["lanes"][0]
     assert (lane["state"], lane["reason"]["en"]) == ("fault", "Nothing can be recorded")
     gate.show_code()
+    # That nothing opens can only be seen by waiting for longer than an opening takes.
     time.sleep(2.0)
     gate.street.lower()
     assert gate.openings() == before
     gate.street.guard_acts("open", "known_resident")
     wait_for(lambda: gate.openings() == before + 1, "the guard's opening")
-    time.sleep(1.5)
+    wait_for(lambda: not gate.street.is_open(), "the end of the guard's opening")
     gate.street.press(EXIT_BUTTON)
     wait_for(lambda: gate.openings() == before + 2, "the exit button's opening")
 
@@ -149,7 +150,7 @@ def assert_healed(gate: GateProcess) -> None:
     wait_for(lambda: [note.code for note in gate.notes("reconstructed")] == ["override", "egress"], "what was missed")
     (by_guard, _) = gate.notes("reconstructed")
     assert (by_guard.facts["act"], by_guard.facts["reason"]) == ("open", "known_resident")
-    time.sleep(1.0)
+    wait_for(lambda: gate.page["lanes"][0]["state"] == "wait", "a lane that is free")
     before = gate.openings()
     next_person(gate)
     wait_for(lambda: gate.openings() == before + 1, "an opening by itself")

@@ -109,8 +109,7 @@ class Compound:
         street = self.town.streets[gate]
         street.forehead(None)
         street.step_away()
-        street.wait_polled()
-        time.sleep(0.35)
+        street.keep_distance()
 
     def until_known(self, gate: str, held: Held) -> None:
         """Until this gate's ledger, read from outside, has the pass."""

@@ -146,10 +146,8 @@ class Place:
         """Somebody holds this code up to the camera and goes through if they may; the verdict on the gate's disk."""
         street = self.street
         self._ready()
-        street.wait_polled()
         known = len(self._verdicts())
-        # Nobody follows closer: what is shown in a presence belongs to it.
-        time.sleep(0.6)
+        street.keep_distance()
         street.step_in()
         street.hold(code)
         opened = street.wait_answer(_LIMIT_S) == "open"

@@ -114,10 +114,8 @@ class Desk:
         """They come to the gate with their pass: `open`, `deny` or `escalate`, and the reason on the gate's disk."""
         street = self.street
         assert wait(lambda: street.screen.lane().get("state") == "wait", _LIMIT_S)
-        street.wait_polled()
         known = len(self._verdicts())
-        # Nobody follows closer: what is shown in a presence belongs to it.
-        time.sleep(0.4)
+        street.keep_distance()
         street.step_in()
         street.hold(self._fresh_text(holder.claims))
         street.forehead(_HEALTHY_C)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -14,26 +13,14 @@ from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_config.broker_files import acl_text, conf_text, password_line
-from tests.edge.broker import free_port
+from tests.edge.broker import free_port, listens
+from tests.waiting import wait_for
 
 GATES = [("gate-a", "a", "court"), ("gate-b", "b", "court"), ("gate-c", "c", "moon")]
 USERS = ("gate-a", "gate-b", "gate-c", "collector", "subscriber")
 SUCCESS = 0x00
 NO_SUBSCRIBER = 0x10
 NOT_AUTHORISED = 0x87
-
-
-def until_listening(port, process):
-    end_s = time.monotonic() + 10
-    while True:
-        assert process.poll() is None, process.stderr.read().decode()
-        assert time.monotonic() < end_s, "the broker does not listen"
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +36,8 @@ def broker(tmp_path_factory):
     (folder / "mosquitto.conf").write_text(conf_text(str(folder), port) + "\nuser root\n")
     command = [program, "-c", str(folder / "mosquitto.conf")]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        until_listening(port, process)
+        wait_for(lambda: process.poll() is not None or listens(port), "the broker")
+        assert process.poll() is None, process.stderr.read().decode()
         yield port
         process.terminate()
 

@@ -61,6 +61,11 @@ class Street:
         self.step_away()
         time.sleep(0.8)
 
+    def keep_distance(self) -> None:
+        """Nobody follows closer: what is shown in a presence belongs to whoever stands there."""
+        self.wait_polled()
+        time.sleep(0.6)
+
     def step_away(self) -> None:
         """Leave the presence sensor's field, at once."""
         self.relay.set_input(PRESENCE, False)

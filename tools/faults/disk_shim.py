@@ -86,10 +86,6 @@ class DiskShim:
         """The kind of call that was hit last."""
         return _KINDS[_ARM.unpack_from(self._page)[5]]
 
-    @property
-    def by_kind(self) -> dict[str, int]:
-        return dict(zip(_KINDS, self._counts()[2:], strict=True))
-
     def _counts(self) -> tuple[int, ...]:
         return _COUNTS.unpack_from(self._page, _ARM.size)
 
