@@ -156,6 +156,8 @@ def content_of(config: Config, kind: DocumentKind, file: Path | None, not_before
         return encode_keys(_rows(config, not_before_ms, not_after_ms))
     if kind == "trust" and file is None:
         file = config.keys_dir / REGISTER
+        if not file.exists():
+            raise ValueError("no issuer is registered: `guankou-central issuer add`, or name a trust FILE")
     if file is None:
         raise ValueError(f"a document of kind {kind!r} needs a file with its content")
     if kind == "trust":

@@ -29,14 +29,15 @@ from central.store.people import Person
 from central.store.sqlite import SqliteStore
 from checkpoint.passes import PassClass
 
+# Field -> headings, the usual one first.
 _HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "unit": ("unit", "household", "房号", "楼栋房号", "门牌号", "住址", "单位"),
-    "name": ("name", "姓名"),
-    "class": ("class", "类别", "身份"),
-    "phone": ("phone", "手机", "手机号", "手机号码", "电话", "联系电话"),
-    "id_number": ("id_number", "id number", "证件号", "证件号码", "身份证", "身份证号", "身份证号码"),
-    "plate": ("plate", "车牌", "车牌号"),
-    "party": ("party", "人数"),
+    "unit": ("房号", "楼栋房号", "门牌号", "单元", "户号", "住址", "单位", "unit", "household"),
+    "name": ("姓名", "name"),
+    "class": ("类别", "身份", "class"),
+    "phone": ("手机", "手机号", "手机号码", "电话", "联系电话", "phone"),
+    "id_number": ("证件号", "证件号码", "身份证", "身份证号", "身份证号码", "id_number", "id number"),
+    "plate": ("车牌", "车牌号", "plate"),
+    "party": ("人数", "party"),
 }
 _FIELD_OF: Final = {word: name for name, words in _HEADINGS.items() for word in words}
 _CLASSES: Final[Mapping[str, PassClass]] = {
@@ -186,7 +187,7 @@ def _columns(file: Path, heading: Row, ignore: Sequence[str]) -> dict[str, int]:
         if name is None:
             raise TableError(
                 f"{file}: column {cell.text[:_SHOWN]!r} is unknown; remove it or name it with --ignore. Known:"
-                f" {', '.join(words[-1] if name == 'party' else words[1] for name, words in _HEADINGS.items())}"
+                f" {', '.join(words[0] for words in _HEADINGS.values())}"
             )
         if name in columns:
             raise TableError(f"{file}: two columns are for {name}; leave one of them out with --ignore")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.config import Config, load_config
 from central.documents import publish_document
-from central.keys import KeyFileError, load_key, load_key_file, make_keys, root_public
+from central.keys import REGISTER, KeyFileError, load_key, load_key_file, make_keys, root_public
 from central.store.sqlite import SqliteStore
 from central.trust_commands import document_draft, document_show, document_sign, document_take, issuer
 from central.trust_keys import issuers
@@ -215,6 +215,12 @@ def call_answering(answer: str, *words: str) -> str:
     result = CliRunner().invoke(document_sign, list(words), input=f"{answer}\n")
     assert result.exit_code == 2
     return result.output
+
+
+def test_without_any_issuer_a_trust_list_says_how_to_get_one(config: Config, far: Path) -> None:
+    (config.keys_dir / REGISTER).unlink()
+    out = str(far / "trust.draft")
+    assert "issuer add" in order(config, document_draft, "--kind", "trust", "--scope", "wuhan", "--out", out, code=2)
 
 
 def test_what_another_key_has_signed_is_not_taken(config: Config, store: SqliteStore, far: Path) -> None:
