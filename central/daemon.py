@@ -24,7 +24,7 @@ from central.config import Config
 from central.ingest import Ingest
 from central.lock import locked
 from central.mqtt import Link
-from central.people.step_secrets import publish_rosters
+from central.people.rosters import publish_rosters
 from central.publisher import ESCALATION_PREFIX, SUMMARY_PREFIX, Publisher
 from central.registry import Registry, take_registry
 from central.resident.start import start_residents

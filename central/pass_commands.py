@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from central.card_commands import card
 from central.command_parts import (
     DAY_S,
     clear_errors,
@@ -49,6 +50,7 @@ pass_.add_command(suspend)
 pass_.add_command(resume)
 pass_.add_command(pass_print)
 pass_.add_command(pass_import)
+pass_.add_command(card)
 
 
 @pass_.command("issue")

@@ -31,8 +31,9 @@ LONGEST_LIFETIME_S: Final[dict[PassClass, int]] = {
 # Five minutes and the leeway for a phone that was slow to show it.
 ROTATING_LIFETIME_S: Final = 360
 
-# How a pass was shown: as issued for long, minted for minutes, with a time step's tag, signed by the phone's own key.
-Variant = Literal["static", "rotating", "step", "device"]
+# How a pass was shown: as issued for long, minted for minutes, with a time step's tag, signed by the phone's own key;
+# or not at all: a card or number plate that it was given to stands for it, which says whose it is and proves nothing.
+Variant = Literal["static", "rotating", "step", "device", "card", "plate"]
 
 
 @dataclass(frozen=True, slots=True)

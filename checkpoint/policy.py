@@ -23,6 +23,7 @@ from checkpoint.policy_schema import (
     Policy,
     Rule,
     RuledFormat,
+    Stands,
     TemperatureSettings,
     Worth,
     ZoneLevel,
@@ -40,6 +41,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "residents": ("allow", "escalate", "deny"), "others": ("escalate", "deny"),
     "phone": get_args(LiveVariant), "static": get_args(PassClass), "static_needs_document": get_args(PassClass),
     "foreign": get_args(Worth), "rules": get_args(RuledFormat), "mode": get_args(Mode),
+    "card": get_args(Stands), "plate": get_args(Stands),
 }  # fmt: skip
 _REMEDY: Final = "correct the policy file; docs/policy.md lists every key with its bounds"
 

@@ -23,11 +23,13 @@ Site = Literal["forehead", "wrist", "neck"]
 LiveVariant = Literal["rotating", "step", "device"]
 # What a genuine pass of another system is worth: nothing, a person's decision, or the identity of a visitor.
 Worth = Literal["deny", "escalate", "visitor"]
+# What a card's number, or a number plate, is worth that belongs to a good pass: anybody can copy either.
+Stands = Literal["allow", "escalate", "off"]
 # Passes whose content the rules of a policy can judge.
 RuledFormat = Literal["HC1"]
 Condition = Literal[
     "lists_stale", "policy_stale", "clock_untrusted",
-    "thermometer_down", "not_obtained", "temperature_low", "camera_down",
+    "thermometer_down", "not_obtained", "temperature_low", "camera_down", "reader_down",
 ]  # fmt: skip
 
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")]
@@ -220,6 +222,8 @@ class FailTable(_Table, frozen=True):
     not_obtained: FailRow = FailRow(none=_HOME)
     temperature_low: FailRow = FailRow()
     camera_down: FailRow = FailRow(none=_HOME)
+    # The reader that a check of documents or vehicles needs does not work.
+    reader_down: FailRow = FailRow(none=_HOME)
 
     def row(self, condition: Condition) -> FailRow:
         row: FailRow = getattr(self, condition)
@@ -233,7 +237,8 @@ class PassSettings(_Table, frozen=True):
     `static_needs_document`: of these classes, a printed code alone does not open. `static_repeat_per_h`: a printed code
     that has gone through so often within an hour is looked at. `foreign`: what a genuine pass of another system, by the
     name of its format, is worth; without an entry a person decides. `rules`: CertLogic rules in JSON that such a pass
-    must keep, by its format; `value_sets`: the JSON table of the sets that they name.
+    must keep, by its format; `value_sets`: the JSON table of the sets that they name. `card`: whether the number of a
+    card that was given to a pass opens as that pass would; `plate`: the same of a number plate, in vehicle lanes.
     """
 
     formats: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=16)] = ("GK1",)
@@ -246,6 +251,8 @@ class PassSettings(_Table, frozen=True):
     foreign: Annotated[dict[Text, Worth], msgspec.Meta(max_length=16)] = {}
     rules: dict[RuledFormat, str] = {}
     value_sets: str = "{}"
+    card: Stands = "escalate"
+    plate: Stands = "off"
 
 
 class PassbackSettings(_Table, frozen=True):

@@ -2,48 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-from checkpoint.records import VerdictName
-
-Step = Literal[
-    "pass", "temperature", "mask", "travel", "document", "vehicle", "quota", "watch",
-    "policy", "lane", "device", "records", "way_out", "outcome", "override", "note", "prompt",
-]  # fmt: skip
-Call = Literal["", "guard", "health", "police", "administrator", "maintainer"]
-Barrier = Literal["open", "closed", ""]
-
-
-class Reason(NamedTuple):
-    """One row. `verdict` is the default one, None where the code never decides a passage.
-
-    `barrier` follows from it: open only for `allow` and for ways out. `call`: whose business it is first; "" nobody's.
-    """
-
-    code: str
-    step: Step
-    zh: str
-    en: str
-    verdict: VerdictName | None
-    barrier: Barrier
-    call: Call
-    todo_zh: str
-    todo_en: str
-
-
-# One line of the lists below: code, zh, en, todo_zh, todo_en, then verdict and call where they differ from the list's.
-_Line = tuple[str, str, str, str, str]
-
-
-def _rows(
-    step: Step, verdict: VerdictName | None, call: Call, *lines: _Line, barrier: Barrier | None = None
-) -> tuple[Reason, ...]:
-    moved: Barrier = "" if verdict is None else "open" if verdict == "allow" else "closed"
-    return tuple(
-        Reason(code, step, zh, en, verdict, moved if barrier is None else barrier, call, todo_zh, todo_en)
-        for code, zh, en, todo_zh, todo_en in lines
-    )
-
+from checkpoint.reason_rows import Step
+from checkpoint.reason_rows import rows as _rows
+from checkpoint.reason_table_gate import GATE_ROWS
 
 _OWN_PASS = ("请出示本人有效通行码", "Show your own valid pass")
 _NEW_PASS = ("请重新申领通行码", "Ask for a new pass")
@@ -51,7 +14,6 @@ _LIVE_CODE = ("请刷新后重新出示", "Refresh it and show it again")
 _IDENTITY = ("请核对身份证件", "Check the identity document")
 _ASK_CITY = ("请人工核实或拨打热线", "Check by hand or call the hotline")
 _HOLD = ("请稍候，工作人员协助", "Please wait, staff will help")
-_REPAIR = ("请联系维护人员", "Call the technician")
 _BY_HAND = ("请人工测温并登记", "Measure by hand and record it")
 _RETEST = ("请引导到复测点", "Guide to the place for a second measurement")
 
@@ -86,6 +48,9 @@ _PASS: Final = (
         ("arrival_elsewhere", "所扫场所码不是本关口的", "The code that was scanned is of another gate",
          "请扫描本屏场所码", "Scan the code on this screen"),
         ("city_code_expired", "健康码二维码已失效", "The code of the city is out of date", *_LIVE_CODE),
+        ("card_unknown", "此卡未登记", "This card belongs to no pass", *_OWN_PASS),
+        ("card_off", "本关口不凭卡通行", "Cards are not used here", *_OWN_PASS),
+        ("plate_off", "本关口不凭车牌通行", "Number plates are not used here", *_OWN_PASS),
     ),
     *_rows(
         "pass", "deny", "police",
@@ -111,6 +76,9 @@ _PASS: Final = (
          "请核实本人", "Check that it is the holder"),
         ("static_repeat", "静态码短时内多次使用", "A printed code was used too often", *_IDENTITY),
         ("document_ask", "请核对本人证件", "The printed pass needs a look at the document", *_IDENTITY),
+        ("card_ask", "凭卡通行，请核对本人", "A card can be copied: see that it is the holder", *_IDENTITY),
+        ("plate_ask", "凭车牌通行，请核对", "A plate can be copied: see that it is the vehicle",
+         "请核对车辆与驾驶人", "Check vehicle and driver"),
     ),
     *_rows(
         "pass", "escalate", "administrator",
@@ -183,6 +151,35 @@ _QUOTA: Final = (
     ),
 )  # fmt: skip
 
+_DOCUMENT: Final = (
+    *_rows("document", "allow", "", ("document_ok", "证件核验通过", "The document is the holder's", "", "")),
+    *_rows(
+        "document", "deny", "",
+        ("document_expired", "证件已过有效期", "The document has expired", "请出示有效证件", "Show a valid document"),
+    ),
+    *_rows(
+        "document", "escalate", "guard",
+        ("document_mismatch", "证件与通行码不符", "The document is not the holder's", *_IDENTITY),
+        ("document_unbound", "通行码未登记证件", "The pass names no document", *_IDENTITY),
+        ("document_unreadable", "证件未能读出", "The document could not be read", *_IDENTITY),
+        ("document_undated", "时钟未校准，证件有效期不明", "Clock not trusted: is the document over?", *_IDENTITY),
+        ("document_unchecked", "设备异常，未核验证件", "Document not checked: device fault", *_IDENTITY),
+    ),
+)  # fmt: skip
+
+_VEHICLE_TODO: Final = ("请核对车辆", "Check the vehicle")
+_VEHICLE: Final = (
+    *_rows("vehicle", "allow", "", ("vehicle_ok", "车牌核验通过", "The plate is the pass's", "", "")),
+    *_rows(
+        "vehicle", "escalate", "guard",
+        ("plate_mismatch", "车牌与通行码不符", "The plate is not the pass's", *_VEHICLE_TODO),
+        ("plate_several", "识别到多个车牌", "More than one plate was read", "请引导逐车通过", "One vehicle at a time"),
+        ("plate_unread", "未识别到车牌", "No plate was read", *_VEHICLE_TODO),
+        ("plate_unbound", "通行码未登记车牌", "The pass names no plate", *_VEHICLE_TODO),
+        ("vehicle_unchecked", "设备异常，未核验车辆", "Vehicle not checked: device fault", *_VEHICLE_TODO),
+    ),
+)  # fmt: skip
+
 _POLICY: Final = (
     *_rows(
         "policy", "allow", "",
@@ -215,139 +212,6 @@ _POLICY: Final = (
     ),
 )  # fmt: skip
 
-_LANE: Final = (
-    *_rows(
-        "lane", "escalate", "guard",
-        ("two_people", "请逐个通过", "One by one, please", "请引导逐个通过", "Let them come one by one"),
-        ("binding_weak", "无法确认为同一人", "Can't tell that it is one person", "请人工核实", "Check by hand"),
-        ("not_recorded", "无法存储记录", "Nothing can be recorded", "请人工放行并登记", "Decide by hand and note it"),
-    ),
-    *_rows(
-        "lane", "deny", "",
-        ("two_codes", "请只出示一个通行码", "Show one pass only", "请只出示一个通行码", "Show one pass only"),
-    ),
-    *_rows("lane", None, "", ("party", "同行多人", "A party", "", "")),
-    *_rows(
-        "lane", None, "guard",
-        ("tailgating", "有人尾随", "Somebody followed through", "请查看", "Please look"),
-        ("party_incomplete", "同行人员未全部通过", "Not all of the party went through", "请查看", "Please look"),
-        ("barrier_not_moved", "闸门未动作", "The barrier did not move", "请人工开门", "Open by hand"),
-    ),
-)  # fmt: skip
-
-_DEVICE: Final = _rows(
-    "device", None, "maintainer",
-    ("thermometer_gone", "测温仪未连接", "Thermometer unplugged", *_BY_HAND),
-    ("thermometer_silent", "测温仪无读数", "Thermometer silent", *_BY_HAND),
-    ("thermometer_stuck", "测温仪读数不变", "Thermometer repeats one value", *_BY_HAND),
-    ("thermometer_range", "测温仪超出工作范围", "Thermometer out of its range", *_BY_HAND),
-    ("camera_missing", "摄像头未连接", "Camera unplugged", *_REPAIR),
-    ("camera_black", "摄像头无画面", "Camera shows black", "请查看镜头是否被遮挡", "See whether it is covered"),
-    ("camera_frozen", "摄像头画面静止", "Camera picture frozen", *_REPAIR),
-    ("vision_died", "识别程序重启", "The reader of codes restarted", "", ""),
-    ("thread_hung", "设备程序无响应，已重启", "A device's program hung and was restarted", "", ""),
-    ("gate_hung", "关口程序无响应，已重启", "The gate's program hung and was restarted", "", ""),
-    ("core_late", "关口程序响应迟缓", "The gate answers too slowly", *_REPAIR),
-    ("lane_failed", "通道程序出错", "The lane's program failed", "请人工开门", "Open by hand"),
-    ("board_gone", "控制板未连接", "Barrier board unplugged", "请人工开门", "Open by hand"),
-    ("disk_full", "存储空间不足", "Disk full", *_REPAIR),
-    ("disk_failing", "存储故障，无法记录", "Disk failing, nothing is recorded", *_REPAIR),
-    ("broker_unreachable", "网络不通", "Broker unreachable", "记录保存在本机", "Records are kept here"),
-    ("broker_refused", "服务器拒绝连接", "Broker refused this gate", *_REPAIR),
-    ("collector_absent", "汇集端无应答", "The collector does not answer", "记录保存在本机", "Records are kept here"),
-    ("drift", "测温仪读数漂移", "Thermometer drifts", "请用标准源校验", "Check against a reference target"),
-    ("level_off", "本通道体温基线异常", "The lane's usual reading is off", *_BY_HAND),
-)  # fmt: skip
-
-_KEEP_CARD: Final = ("请保留存储卡，联系维护人员", "Keep the card and call the technician")
-_RECORDS: Final = (
-    *_rows(
-        "records", None, "maintainer",
-        ("record_damaged", "记录损坏，已隔离", "A record is damaged and set aside", *_KEEP_CARD),
-        ("epoch_conflict", "记录与汇集端不一致", "Records differ from the collector's", *_KEEP_CARD),
-        ("acts_not_held", "部分人工操作未能保存", "Some acts by hand could not be kept",
-         "请查阅值班登记", "Look into the guard's book"),
-    ),
-    *_rows(
-        "records", None, "administrator",
-        ("fork", "记录出现分叉", "Records forked: a clone or a restored image",
-         "请查找克隆设备", "Look for a second device"),
-        ("conflict", "记录不一致", "The gate names another hash than the one stored",
-         "请查找克隆设备", "Look for a second device"),
-        ("rollback", "关口记录回退", "The gate no longer holds records stored here",
-         "请检查存储卡", "Look at its card"),
-        ("gap", "记录缺失", "Records are missing", "请查找备份", "Look for a backup or a copy of the card"),
-        ("orphan", "告警没有对应记录", "An alarm whose record never came", "请检查存储卡", "Look at its card"),
-    ),
-)  # fmt: skip
-
-_NOTE: Final = _rows(
-    "note", None, "",
-    ("document_installed", "下发文件已生效", "A document is in force", "", ""),
-    ("document_refused", "下发文件被拒收", "A document was refused", "", ""),
-    ("command_refused", "指令被拒收", "A command was refused", "", ""),
-    ("retained_command_refused", "滞留指令被拒收", "A retained command was refused", "", ""),
-    ("acknowledged", "值守人员已确认", "The guard has seen it", "", ""),
-    ("measured_by_hand", "人工测温", "Measured by hand", "", ""),
-    ("passback_cleared", "已人工解除进出限制", "The guard cleared a pass that was inside already", "", ""),
-    ("walk_up", "无码到访，人工登记", "Came without a pass, noted by the guard", "", ""),
-    ("next_exit", "下次可出门时间", "Next way out from", "", ""),
-    ("gate_restarted", "关口重启，结果不明", "The gate restarted, outcome unknown", "", ""),
-)  # fmt: skip
-
-_WAY_OUT: Final = _rows(
-    "way_out", None, "",
-    ("exit_button", "出门按钮", "Exit button", "", ""),
-    ("fire", "消防联动", "Fire input", "请立即撤离", "Leave at once"),
-    barrier="open",
-)  # fmt: skip
-
-_OUTCOME: Final = _rows(
-    "outcome", None, "",
-    ("passed", "已通过", "Went through", "", ""),
-    ("opened_unconfirmed", "已开门，未确认通过", "Opened, passing not confirmed", "", ""),
-    ("turned_back", "已折返", "Turned back", "", ""),
-    ("abandoned", "已离开", "Left", "", ""),
-    ("admitted_by_guard", "人工放行", "Let in by the guard", "", ""),
-    ("refused_by_guard", "人工拒绝", "Refused by the guard", "", ""),
-    ("egress", "出门", "Went out", "", ""),
-)  # fmt: skip
-
-_OVERRIDE: Final = _rows(
-    "override", None, "",
-    ("known_resident", "认识的住户", "Known resident", "", ""),
-    ("medical", "就医急救", "Medical need", "", ""),
-    ("manual_temperature_normal", "人工测温正常", "Measured by hand: normal", "", ""),
-    ("assisted", "协助通行", "Assisted passage", "", ""),
-    ("system_fault", "设备故障", "System fault", "", ""),
-    ("official_order", "公务", "Official order", "", ""),
-    ("delivery", "配送", "Delivery", "", ""),
-    ("other_told_supervisor", "其他，已报上级", "Other, supervisor told", "", ""),
-)  # fmt: skip
-
-_PROMPT: Final = _rows(
-    "prompt", None, "",
-    ("prompt_scan", "请出示通行码", "Please show your pass", "", ""),
-    ("prompt_measure_forehead", "请将额头靠近测温仪", "Please hold your forehead to the sensor", "", ""),
-    ("prompt_measure_wrist", "请卷起袖口，手腕靠近测温仪", "Please bare your wrist and hold it to the sensor", "", ""),
-    ("prompt_measure_neck", "请将颈侧靠近测温仪", "Please hold the side of your neck to the sensor", "", ""),
-    ("prompt_closer", "请靠近测温仪", "Please come closer to the sensor", "", ""),
-    ("prompt_hold_still", "请保持不动", "Please hold still", "", ""),
-    ("prompt_wait_guard", "请稍候，工作人员协助", "Please wait, staff will help", "", ""),
-    ("prompt_call", "请拨打屏幕上的电话", "Please call the number on the screen", "", ""),
-    ("prompt_pass_through", "请通行", "Please go through", "", ""),
-    ("prompt_shade", "请到阴凉处休息 5 分钟后复测", "Rest in the shade for 5 minutes, then measure again", "", ""),
-    ("prompt_rest_warm", "请到取暖处休息 5 分钟后再来", "Rest in the warm place and come back in 5 minutes", "", ""),
-    ("prompt_one_by_one", "请逐个通过", "One by one, please", "", ""),
-    ("prompt_one_code", "请只出示一个通行码", "Show one pass only", "", ""),
-    ("prompt_other_parts", "请继续出示其余的码", "Show the other codes of the certificate", "", ""),
-    ("prompt_asking", "正在联网核验，请稍候", "Asking the city's server, please wait", "", ""),
-    ("prompt_next_of_party", "请下一位同行人测温", "Next of your party, please", "", ""),
-    ("prompt_mask", "请戴好口罩", "Please wear your mask", "", ""),
-    ("prompt_step_back", "请退后一步，稍候再试", "Please step back and try again", "", ""),
-)  # fmt: skip
-
 ROWS: Final = (
-    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_QUOTA, *_POLICY, *_LANE, *_DEVICE, *_RECORDS, *_WAY_OUT, *_OUTCOME,
-    *_OVERRIDE, *_NOTE, *_PROMPT,
+    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_DOCUMENT, *_VEHICLE, *_QUOTA, *_POLICY, *GATE_ROWS,
 )  # fmt: skip

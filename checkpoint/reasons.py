@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from checkpoint.reason_table import ROWS, Call, Reason, Step
+from checkpoint.reason_rows import Call, Reason, Step
+from checkpoint.reason_table import ROWS
 
 __all__ = ["ALL", "LISTED_DENIALS", "OVERRIDES", "Call", "Reason", "Step", "UnknownReasonError", "of_step", "reason"]
 
@@ -28,7 +29,7 @@ def reason(code: str) -> Reason:
     """The row of `code`. Raises UnknownReasonError, which names the code."""
     row = ALL.get(code)
     if row is None:
-        raise UnknownReasonError(f"reason code {code!r} is not in checkpoint/reason_table.py: add a row for it")
+        raise UnknownReasonError(f"reason code {code!r} is not in checkpoint/reason_table*.py: add a row for it")
     return row
 
 

@@ -109,6 +109,8 @@ def _tags(findings: list[Finding], case: Case) -> tuple[str, ...]:
     state = case.state
     said = (
         ("offline", state.offline),
+        ("card", case.presented is not None and case.presented.variant == "card"),
+        ("plate", case.presented is not None and case.presented.variant == "plate"),
         ("assisted", state.assisted),
         ("party", case.people > 1),
         ("weak_binding", state.weak_binding),

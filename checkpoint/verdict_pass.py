@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checkpoint.foreign.policy_rules import broken_rule
 from checkpoint.passes import Pass, PassClass, Presented, in_scope
+from checkpoint.policy_schema import Policy, Stands
 from checkpoint.reasons import ALL
 from checkpoint.status_list import ASK, REVOKED, SUSPENDED
 from checkpoint.verdict_case import Case, Finding, by_default, conditional, in_mode, is_foreign, past, worth_of
@@ -69,6 +70,8 @@ def pass_refusal(case: Case, presented: Presented) -> str:
 
 def _variant_refusal(case: Case, presented: Presented, held: Pass) -> str:
     settings = case.policy.passes
+    if presented.variant == "card" or presented.variant == "plate":
+        return f"{presented.variant}_off" if _stands(case, presented) == "off" else ""
     if is_static(presented, held):
         classes = settings.static
         return "" if classes is None or held.pass_class in classes else "device_proof_missing"
@@ -76,9 +79,17 @@ def _variant_refusal(case: Case, presented: Presented, held: Pass) -> str:
     return "" if variant in settings.phone else "format_not_enabled"
 
 
+def _stands(case: Case, presented: Presented) -> Stands:
+    """What a number that stands for the pass is worth; of a plate, where vehicles go through."""
+    settings = case.policy.passes
+    if presented.variant == "card":
+        return settings.card
+    return settings.plate if case.state.lane_kind == "vehicle" else "off"
+
+
 def is_static(presented: Presented, held: Pass) -> bool:
-    """A code that a picture of it is as good as."""
-    return presented.variant == "static" and not held.rotates
+    """Something that a copy of it is as good as: a printed code, a card's number, a plate."""
+    return presented.variant in ("card", "plate") or (presented.variant == "static" and not held.rotates)
 
 
 def _foreign(case: Case, presented: Presented) -> Finding:
@@ -172,7 +183,7 @@ def _of_use(case: Case) -> list[Finding]:
 
 
 def _of_static(case: Case) -> list[Finding]:
-    """A printed code, or a picture of one: who holds it may not be who it was given to."""
+    """A printed code or a copied card: who holds it may not be who it was given to. Their document settles it."""
     held, presented, settings = case.holder, case.presented, case.policy.passes
     if held is None or presented is None or case.state.direction != "in" or not is_static(presented, held):
         return []
@@ -180,6 +191,20 @@ def _of_static(case: Case) -> list[Finding]:
     use, most = case.state.use, settings.static_repeat_per_h
     if most is not None and use is not None and use.last_hour >= most:
         found.append(Finding("pass", "missing", "static_repeat", "escalate", float(use.last_hour), float(most)))
-    if held.pass_class in settings.static_needs_document:
-        found.append(Finding("pass", "missing", "document_ask", "escalate"))
+    if document_settles(case.policy, presented) and not _holds_document(case):
+        asked = "document_ask" if held.pass_class in settings.static_needs_document else f"{presented.variant}_ask"
+        found.append(Finding("pass", "missing", asked, "escalate"))
     return found
+
+
+def document_settles(policy: Policy, presented: Presented) -> bool:
+    """Whether this presentation alone does not open, and its holder's document, read beside it, would."""
+    held, settings = presented.pass_, policy.passes
+    if held is None or not is_static(presented, held):
+        return False
+    asks = {"card": settings.card, "plate": settings.plate}.get(presented.variant) == "escalate"
+    return asks or held.pass_class in settings.static_needs_document
+
+
+def _holds_document(case: Case) -> bool:
+    return any(fact.result == "ok" for fact in case.facts.get("document", ()))

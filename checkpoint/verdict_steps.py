@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from checkpoint.policy_schema import CheckName
+from checkpoint.policy_schema import CheckName, Condition
 from checkpoint.reasons import ALL
 from checkpoint.verdict_case import FIXED, Case, Finding, by_default, conditional, in_mode, past, under
 from checkpoint.verdict_facts import CheckFact
@@ -13,6 +13,12 @@ from checkpoint.verdict_pass import check_pass
 
 # What a check may add to its answer without holding anybody up.
 _NOTICES: Final = frozenset({"quota_late"})
+# Checks that a broken part has kept anybody from making: the fail table says what follows.
+_CONDITION_OF: Final[dict[str, Condition]] = {
+    "document_unchecked": "reader_down",
+    "vehicle_unchecked": "reader_down",
+    "document_undated": "clock_untrusted",
+}
 
 
 def check_gate(case: Case) -> list[Finding]:
@@ -98,14 +104,16 @@ def check_other(check: CheckName, case: Case) -> list[Finding]:
         return [conditional(check, "mask_missing", "camera_down", down_for_s, case)]
     if not facts:
         return [Finding(check, "missing", f"{check}_missing", "escalate")]
-    return sorted((_answered(check, fact) for fact in facts), key=_severity)
+    return sorted((_answered(check, fact, case) for fact in facts), key=_severity)
 
 
-def _answered(check: CheckName, fact: CheckFact) -> Finding:
+def _answered(check: CheckName, fact: CheckFact, case: Case) -> Finding:
     if fact.result == "ok":
         warning = fact.reason if fact.reason in _NOTICES else ""
         return Finding(check, "ok", fact.reason, None, fact.value, fact.limit, warning=warning)
     reason = fact.reason if fact.reason in ALL else "unexplained"
+    if condition := _CONDITION_OF.get(reason):
+        return conditional(check, reason, condition, fact.for_s, case)
     return Finding(check, fact.result, reason, by_default(reason), fact.value, fact.limit)
 
 

@@ -188,15 +188,18 @@ def compress(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3).compress(data)
 
 
-def expand(data: bytes) -> bytes:
-    """Undo `compress`: one zstd frame, bounded in what it reads, writes and holds in memory. Raises WireError."""
+def expand(data: bytes, most_bytes: int = MAX_MESSAGE_BYTES) -> bytes:
+    """Undo `compress`: one zstd frame, bounded in what it reads, writes and holds in memory. Raises WireError.
+
+    `most_bytes`: how large it may become; what comes in is bounded by MAX_MESSAGE_BYTES all the same.
+    """
     if len(data) > MAX_MESSAGE_BYTES:
         raise WireError(f"message of {len(data)} bytes; the limit is {MAX_MESSAGE_BYTES}")
     try:
         # zstandard ignores max_output_size when the frame itself states a size: that claim is checked first.
-        if zstandard.frame_content_size(data) > MAX_MESSAGE_BYTES:
-            raise WireError(f"message would expand beyond {MAX_MESSAGE_BYTES} bytes")
+        if zstandard.frame_content_size(data) > most_bytes:
+            raise WireError(f"message would expand beyond {most_bytes} bytes")
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
-        return decompressor.decompress(data, max_output_size=MAX_MESSAGE_BYTES, allow_extra_data=False)
+        return decompressor.decompress(data, max_output_size=most_bytes, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise WireError(f"not a zstd frame: {error}") from None

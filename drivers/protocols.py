@@ -18,7 +18,7 @@ class Reading:
 
     `object_c` is the surface in view, `body_c` what the module calls body temperature (never clinical), `ambient_c` the
     module's own surroundings; None where the model has no such value. `quality` is `("ok",)` or the marks that
-    take away from it: `out_of_range`, `stuck`, `stale`, `mode_mismatch`. `raw` is the frame as received.
+    take away from it: `out_of_range`, `stuck`, `stale`, `mode_mismatch`, `no_face`. `raw` is the frame as received.
     """
 
     mono_ms: int

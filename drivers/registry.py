@@ -1,31 +1,24 @@
-"""Every driver by kind and name; a kind is imported when asked for, and checking loads no native code."""
+"""Every driver by kind and name; a driver is imported when asked for, and checking loads no native code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, assert_never
+from typing import Any, Final
 
+from drivers import finding
 from drivers.barrier.board import BoardSize
+from drivers.profile import Kind
 
-Kind = Literal["camera", "thermometer", "board"]
-KINDS: Final[tuple[Kind, ...]] = ("camera", "thermometer", "board")
+KINDS: Final[tuple[Kind, ...]] = ("camera", "thermometer", "board", "reader")
 
 
 def names(kind: Kind) -> tuple[str, ...]:
-    """What a gate file may write as `driver` of this kind of device."""
+    """What a gate file may write as `driver` of this kind of device, beside module paths of other packages."""
     if kind == "camera":
         from drivers.camera.options import DRIVERS as CAMERAS
 
         return tuple(sorted(CAMERAS))
-    if kind == "thermometer":
-        from drivers.thermometer.models import MODELS
-
-        return tuple(sorted(MODELS))
-    if kind == "board":
-        from drivers.barrier import DRIVERS as BOARDS
-
-        return tuple(sorted(BOARDS))
-    assert_never(kind)
+    return finding.names(kind)
 
 
 def check_options(kind: Kind, driver: str, options: Mapping[str, Any]) -> None:
@@ -35,16 +28,12 @@ def check_options(kind: Kind, driver: str, options: Mapping[str, Any]) -> None:
 
         check_camera(driver, options)
     elif kind == "thermometer":
-        from drivers.thermometer.options import check_options as check_thermometer
-        from drivers.thermometer.options import find_model
+        from drivers.thermometer.options import model_of
 
-        check_thermometer(find_model(driver), options)
-    elif kind == "board":
-        from drivers.barrier import check_options as check_board
-
-        check_board(driver, options)
+        model_of(driver, options)
     else:
-        assert_never(kind)
+        module = finding.driver_module(kind, driver)
+        finding.parse_options(kind, driver, module.Options, options)
 
 
 def board_size(driver: str, options: Mapping[str, Any]) -> BoardSize:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from checkpoint.passes import Pass, Presented
 from checkpoint.policy_schema import Rule, TemperatureSettings
 from checkpoint.verdict import Decision, Retest, class_for
+from edge.brought import GRACE_MS, Brought, awaited
 from edge.clock import Moment
 from edge.facts import Part
+from edge.lane_readers import Readers
 from edge.taking import Taking
 from edge.world import LaneSettings, World
 
-# A cable that slips and comes back within this time is not yet a missing thermometer.
-GRACE_MS: Final = 2000
 # One code of a card that has several: the others may follow.
 _PART: Final = "pass_incomplete"
 # People kept for a second look; more than ever come back within the time to do so.
@@ -39,6 +39,7 @@ class Attempt:
     ended: bool = False
     cleared: bool = False
     asked: int = 0
+    brought: Brought = field(default_factory=Brought)
 
     @property
     def holder(self) -> Pass | None:
@@ -52,6 +53,9 @@ class Attempt:
     def is_other(self, presented: Presented) -> bool:
         """A second good pass of somebody else in the same presence."""
         mine = self.presented
+        if mine is not None and "plate" in (mine.variant, presented.variant):
+            # The vehicle's pass and its driver's: two passes, one passage.
+            return False
         if mine is None or mine.pass_ is None or presented.pass_ is None or not (mine.valid and presented.valid):
             return False
         return presented.pass_.pass_id != mine.pass_.pass_id
@@ -126,11 +130,13 @@ def ready_to_decide(
     settings: LaneSettings,
     world: World,
     down: dict[Part, tuple[str, int]],
+    readers: Readers,
     assisted: bool,
     retest: Retest | None,
-    now_ms: int,
+    now: Moment,
 ) -> bool:
     """Enough is known, or waiting longer would not help."""
+    now_ms = now.mono_ms
     timeouts = world.policy.timeouts
     factor = timeouts.assisted_factor if assisted else 1.0
     if attempt.presented is None:
@@ -141,15 +147,17 @@ def ready_to_decide(
     holder = attempt.holder
     rule = rule_of(attempt.presented, settings, world)
     early = retest is not None and retest.age_s < world.policy.temperature.retest_after_s
-    if attempt.halt or attempt.ended or early or rule.mode_of("temperature") == "off":
+    if attempt.halt or attempt.ended or early:
         return True
-    if _will_not_measure(settings, down, now_ms):
-        return True
-    people = attempt.taking.people
-    if any(judged.result != "normal" for judged in people) or len(people) >= wanted_people(holder, rule):
-        return True
+    # One time for each person to be measured, and one for each thing to be read.
+    open_steps = len(awaited(attempt.brought, attempt.presented, rule, settings, world, readers, now))
+    if rule.mode_of("temperature") != "off" and not _will_not_measure(settings, down, now_ms):
+        people = attempt.taking.people
+        if any(judged.result != "normal" for judged in people):
+            return True
+        open_steps += wanted_people(holder, rule) if len(people) < wanted_people(holder, rule) else 0
     waited_ms = now_ms - max(attempt.presented_ms, attempt.taking.shade_over_ms)
-    return waited_ms >= timeouts.measure_s * factor * wanted_people(holder, rule) * 1000
+    return not open_steps or waited_ms >= timeouts.measure_s * factor * open_steps * 1000
 
 
 def _will_not_measure(settings: LaneSettings, down: dict[Part, tuple[str, int]], now_ms: int) -> bool:

@@ -57,6 +57,57 @@ def check(file: Path, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--ask", is_flag=True, help="Send harmless questions to unknown ports; else the search only listens.")
+@click.option("--pulse", metavar="LANE", help="Move this lane's barrier once. Look that nobody stands under it.")
+@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0.5, 60), help="For each device.")
+@click.option("--port", "ports", multiple=True, help="Search this port instead of all; may be given again.")
+@click.option("--camera", "cameras", multiple=True, help="Look through this device or address instead of all.")
+@click.option("--write", type=click.Path(path_type=Path), help="Write a gate file of what the search found.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
+def doctor(file: Path | None, write: Path | None, as_json: bool, **asked: Any) -> None:
+    """Look at every device of FILE and at this machine; without FILE, search. Exit code 1: something fails."""
+    from edge.doctor.cli import run_doctor
+
+    try:
+        sys.exit(run_doctor(file, write, as_json, asked))
+    except ValueError as error:
+        fail(error)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def off(file: Path) -> None:
+    """Switch every relay of FILE off, while no gate runs. Exit code 1: a board can't be reached."""
+    from edge.off_command import relays_off
+
+    try:
+        problems = relays_off(file)
+    except ValueError as error:
+        fail(error)
+    if problems:
+        fail("\n".join(problems), 1)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--for", "whom", type=click.Choice(["gate", "collector"]), default="gate", show_default=True)
+@click.option("--config", type=click.Path(path_type=Path), help="Gate or collector file that the service starts.")
+@click.option("--prefix", default="/opt/guankou", show_default=True, help="Where the virtual environment is.")
+@click.option("--user", default="guankou", show_default=True, help="Whom the service runs as.")
+@click.option("--name", "names", multiple=True, metavar="NAME=DEVICE", help="/dev/guankou/NAME for what is there now.")
+def setup(folder: Path, whom: str, config: Path | None, prefix: str, user: str, names: tuple[str, ...]) -> None:
+    """Write systemd, udev and kiosk files for this machine into FOLDER. Changes nothing else."""
+    from edge.setup_command import write_setup
+
+    try:
+        for line in write_setup(folder, whom, config, prefix, user, names):
+            click.echo(line)
+    except (ValueError, OSError) as error:
+        fail(error)
+
+
+@main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True)
 def keys(file: Path, as_json: bool) -> None:
@@ -248,6 +299,18 @@ def emulate_camera(port: int, fps: float, control: Path | None, scenario: Path |
     from edge.emulate_command import emulate_camera as body
 
     _run_emulator(body, port, fps, control, scenario)
+
+
+@emulate.command("device")
+@click.argument("kind", type=click.Choice(["thermometer", "board", "reader"]))
+@click.argument("driver")
+@click.option("--folder", required=True, type=click.Path(path_type=Path), help="Its port and its files are made here.")
+@click.option("--control", type=click.Path(path_type=Path), help="Unix socket that takes changes as JSON.")
+def emulate_device(kind: str, driver: str, folder: Path, control: Path | None) -> None:
+    """The device of any driver; prints the options with which a gate file reaches it."""
+    from edge.emulate_command import emulate_device as body
+
+    _run_emulator(body, kind, driver, folder, control)
 
 
 def _run_emulator(body: Any, *arguments: Any) -> None:

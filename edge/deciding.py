@@ -17,8 +17,10 @@ from checkpoint.verdict import (
     temperature_fact,
 )
 from edge.attempt import Attempt
+from edge.brought import facts_of
 from edge.clock import Moment
 from edge.facts import Part
+from edge.lane_readers import Readers
 from edge.taking import Taking
 from edge.world import LaneSettings, World
 
@@ -30,6 +32,7 @@ def decide_attempt(
     settings: LaneSettings,
     world: World,
     down: dict[Part, tuple[str, int]],
+    readers: Readers,
     assisted: bool,
     weak_binding: bool,
     retest: Retest | None,
@@ -47,7 +50,9 @@ def decide_attempt(
         assisted=assisted,
         retest=retest,
     )
-    return decide(attempt.presented, _facts(attempt, settings, world, now), world.policy, state, now.at_ms / 1000)
+    brought = facts_of(attempt.brought, attempt.holder, settings, world, readers, now)
+    facts = _facts(attempt, settings, world, now) | brought
+    return decide(attempt.presented, facts, world.policy, state, now.at_ms / 1000)
 
 
 def pass_decides(attempt: Attempt, settings: LaneSettings, world: World, now: Moment) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from drivers import registry
 from drivers.errors import OptionError
+from drivers.profile import Kind
 from firmware_config.schema import Device, GateFile
 
 
@@ -14,7 +15,7 @@ def device_problems(file: GateFile) -> tuple[str, ...]:
     return (*_board_problems(file), *_lane_problems(file))
 
 
-def _refusal(table: str, kind: registry.Kind, device: Device) -> Iterator[str]:
+def _refusal(table: str, kind: Kind, device: Device) -> Iterator[str]:
     try:
         registry.check_options(kind, device.driver, device.options)
     except OptionError as error:
@@ -33,6 +34,8 @@ def _lane_problems(file: GateFile) -> Iterator[str]:
             yield from _refusal(f"{table} / camera", "camera", lane.camera)
         if lane.thermometer is not None:
             yield from _refusal(f"{table} / thermometer", "thermometer", lane.thermometer)
+        for name, reader in lane.readers.items():
+            yield from _refusal(f"{table} / readers / {name}", "reader", reader)
         if lane.barrier is not None:
             yield from _beyond(file, f"{table} / barrier", lane.barrier.board, "relays", lane.barrier.channel)
         for role in lane.inputs.__struct_fields__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import tempfile
 import threading
@@ -11,9 +12,12 @@ from typing import Any
 
 import msgspec
 
+from drivers.emulators.catalogue import emulate
+from drivers.emulators.control import serve
 from drivers.emulators.relay import RelayEmulator, Variant
 from drivers.emulators.thermometer import EmulatorSettings, run_foreground
 from drivers.emulators.thermometer_scene import Change
+from drivers.profile import Kind
 
 Ready = Callable[[str], None]
 
@@ -51,6 +55,17 @@ def emulate_relay(
     with RelayEmulator(link, variant, wire_log=wire_log, control=control, scenario=scenario) as emulator:
         on_ready(str(emulator.link))
         stop.wait()
+
+
+def emulate_device(
+    kind: Kind, driver: str, folder: Path, control: Path | None, on_ready: Ready, stop: threading.Event
+) -> None:
+    """Any driver's device; tells the options with which a gate file reaches it, as JSON. Raises OptionError."""
+    _end_on_signals(stop)
+    folder.mkdir(parents=True, exist_ok=True)
+    with emulate(kind, driver, folder) as emulated:
+        on_ready(json.dumps(dict(emulated.options)))
+        serve(emulated, control, stop)
 
 
 def emulate_camera(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from checkpoint.cards import Technology
 from checkpoint.temperature import Measurement
 
 # `presence`: the board of the presence sensor; `board`: any that the lane can't work without.
 Part = Literal["camera", "thermometer", "board", "presence"]
+# What a reader gives, as its driver's profile says it.
+Brings = Literal["code", "card", "document", "plate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,59 @@ class CodesSeen:
 
     payloads: tuple[bytes, ...]
     still: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A scanner read a code, once; its text as bytes."""
+
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CardRead:
+    """A card was held to a reader: its number, which anybody can copy."""
+
+    technology: Technology
+    number: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRead:
+    """An identity document was read: number as printed, last day YYYYMMDD or empty for none. The name came no further
+    than the driver: nothing here needs it."""
+
+    number: str = field(repr=False)
+    expires: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlateSeen:
+    """A camera read a number plate, as surely as its options ask for."""
+
+    plate: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderDown:
+    """A reader of this lane does not work; `name` as in the gate file, `reason` a code of the reasons table."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderUp:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoorMoved:
+    """The contact of the door, at `mono_ms`. `first`: it was found so when its board answered."""
+
+    open: bool
+    mono_ms: int
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +175,13 @@ class Ticked:
 
 Fact = (
     CodesSeen
+    | Scanned
+    | CardRead
+    | DocumentRead
+    | PlateSeen
+    | ReaderDown
+    | ReaderUp
+    | DoorMoved
     | Measured
     | PresenceChanged
     | Crossed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from checkpoint import cose, seal
 from checkpoint.formats.city import CityCode
 from checkpoint.policy_schema import Policy
 from checkpoint.reasons import OVERRIDES
-from checkpoint.records import ClockSet, Note
+from checkpoint.records import ClockSet, Kind, Payload
 from edge import facts
 from edge.blind import Blind
 from edge.city_codes import CityReason
@@ -26,16 +26,8 @@ from edge.city_wiring import city_desk
 from edge.clock import Moment, SystemClock, read_boot_id
 from edge.clock_trust import ClockKeeper, kernel_synchronised
 from edge.core import Core, FaultSeen, LaneFact, Noted, Ports, Run
-from edge.downlink import (
-    DocumentFact,
-    DocumentInstalled,
-    DocumentRefused,
-    Downlink,
-    GatesInstalled,
-    PolicyInstalled,
-    StatusInstalled,
-    TrustInstalled,
-)
+from edge.document_desk import DocumentDesk
+from edge.downlink import Downlink
 from edge.effects import ClearPass, TellSite
 from edge.faults import FaultBook
 from edge.keys import load_key, load_or_make_secret
@@ -76,8 +68,6 @@ _SAVE_LEVELS_MS: Final = 60_000
 # Documents whose time comes, and those that the disk did not take, wait so long at most.
 _PROMOTE_MS: Final = 5_000
 _SNAPSHOT_MS: Final = 250
-# Kinds times scopes of one place are fewer.
-_MOST_WAITING: Final = 64
 # What a guard does only with a reason from the table.
 _GIVES_REASON: Final = frozenset({"admit", "open", "clear_passback", "walk_up"})
 # Without an answer for so many heartbeats the gate works by itself, and says so.
@@ -105,7 +95,8 @@ class Gate:
         self._rosters = Rosters(seal.sealing_key(key))
         self._ledger = SiteLedger(enrolment.gate, self._folder / "site.db")
         self._site = Site(enrolment.site, enrolment.gate, file.broker.heartbeat_s, self._ledger, key, self._say)
-        loaded = self._take(self._downlink.load())
+        self._documents = DocumentDesk(self._downlink, self._rulebook, self._rosters, self._site.link, self._record)
+        refused = self._documents.load()
         path = self._folder / "outbox.db"
         self._outbox = self._open_outbox(path)
         blind = Blind(load_or_make_secret(self._folder / "blind.key"))
@@ -128,13 +119,11 @@ class Gate:
         self._core = Core(lanes, self._outbox, self._clock, FaultBook(self._folder / "faults.msgpack"), ports)
         self._core.undated = self._keeper.undated
         # A torn file is on record before anybody wonders what this gate goes by.
-        self._put_on_record([fact for fact in loaded if isinstance(fact, DocumentRefused)])
+        self._documents.put_on_record(refused)
         self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
         self._last_words = LastWords(self._folder / "hung")
         self._snapshot = self._make_snapshot(now)
         self._snapshot_ms = self._saved_ms = self._promoted_ms = 0
-        # Documents by topic that came before the time was known.
-        self._waiting: dict[str, bytes] = {}
         self._told: Policy | None = None
         screen = file.screen
         self._screen = ScreenServer(
@@ -274,47 +263,16 @@ class Gate:
         self._keeper.told(at_ms)
         self._uplink.complete(at_ms, epoch, number)
 
+    def _record(self, kind: Kind, payload: Payload) -> None:
+        self._core.record(kind, payload)
+
     def _document(self, topic: str, data: bytes) -> None:
-        """A document came. One that comes while nobody knows what time it is waits until somebody does."""
-        self._waiting.pop(topic, None)
-        self._waiting[topic] = data
-        if len(self._waiting) > _MOST_WAITING:
-            del self._waiting[next(iter(self._waiting))]
-        self._take_waiting(self._clock.now())
+        self._documents.arrived(topic, data)
+        self._documents.take_waiting(self._known_ms(self._clock.now()))
 
-    def _take_waiting(self, now: Moment) -> None:
-        known_ms = now.at_ms if now.trusted else self._keeper.signed_now_ms(now)
-        if known_ms is not None:
-            waiting, self._waiting = self._waiting, {}
-            for topic, data in waiting.items():
-                self._judge_document(topic, data, known_ms // 1000)
-
-    def _judge_document(self, topic: str, data: bytes, now_s: int) -> None:
-        self._put_on_record(self._take(self._downlink.arrived(topic, data, now_s)))
-
-    def _put_on_record(self, facts_: Sequence[DocumentFact]) -> None:
-        """What is taken, and what is refused and why."""
-        for fact in facts_:
-            if isinstance(fact, DocumentRefused):
-                refused = {"name": fact.name, "why": fact.why[:200]}
-                self._core.record("note", Note(1, "document_refused", refused))
-            else:
-                document = fact.document
-                what = {"kind": document.kind, "scope": document.scope, "version": str(document.version)}
-                self._core.record("document", Note(1, "document_installed", what))
-
-    def _take(self, facts_: Sequence[DocumentFact]) -> Sequence[DocumentFact]:
-        """Put in force what this version understands."""
-        for fact in facts_:
-            if isinstance(fact, PolicyInstalled | TrustInstalled | StatusInstalled):
-                self._rulebook.take(fact)
-            elif isinstance(fact, GatesInstalled):
-                self._site.link.gates(fact.gates)
-            elif isinstance(fact, DocumentInstalled) and fact.document.kind == "roster":
-                self._rulebook.steps = self._rosters.take(fact.document)
-        self._rulebook.torn = self._downlink.torn("policy")
-        self._rulebook.torn_lists = self._downlink.torn("trust") | self._downlink.torn("status")
-        return facts_
+    def _known_ms(self, now: Moment) -> int | None:
+        """The time, as far as anybody can be believed about it."""
+        return now.at_ms if now.trusted else self._keeper.signed_now_ms(now)
 
     def _at_site(self, effect: TellSite | ClearPass) -> None:
         """Somebody went through, or was cleared: into the ledger, from which the site's other gates are told."""
@@ -354,10 +312,9 @@ class Gate:
             self._save_levels()
         if now.trusted and now.mono_ms - self._promoted_ms >= _PROMOTE_MS:
             self._promoted_ms = now.mono_ms
-            self._put_on_record(self._take(self._downlink.promote(now.at_ms // 1000)))
+            self._documents.promote(now.at_ms // 1000)
         self._site.turn(now, self._uplink.connected, world.policy)
-        if self._waiting:
-            self._take_waiting(now)
+        self._documents.take_waiting(self._known_ms(now))
         if self._core.recording:
             self._clock_record(self._keeper.settled(now, self._core.undated))
         fresh = self._make_snapshot(now)

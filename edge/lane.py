@@ -20,15 +20,18 @@ from checkpoint.temperature import Measurement, TemperatureJudge
 from checkpoint.verdict import Decision
 from edge import facts
 from edge.attempt import Attempt, Retests, ready_to_decide
+from edge.brought import Brought
 from edge.clock import Moment
 from edge.deciding import decide_attempt, pass_decides
-from edge.effects import AskCity, Commit, Effect, OpenBarrier, TellSite
+from edge.door import Door
+from edge.effects import Commit, Effect, OpenBarrier, TellSite
 from edge.lane_alarms import Tailgating, of_barrier, of_thermometer
 from edge.lane_guard import guard_decides
+from edge.lane_presenting import city_answered, codes_seen, reader_said, take
+from edge.lane_readers import Early, Readers
 from edge.lane_records import egress_payload, outcome_payload, readings_of, verdict_payload
 from edge.opening import By, Ended, Opening
 from edge.presence import Presence
-from edge.reading import NOT_ANSWERED, city_code, read_presented
 from edge.shown import CodesInView, Shown
 from edge.taking import Taking
 from edge.world import LaneSettings, World
@@ -51,24 +54,37 @@ class Lane:
         self.level = level
         self.new_passage = new_passage
         self.retests = Retests()
-        self._in_view = CodesInView()
-        self._parts = Parts()
+        self.in_view = CodesInView()
+        self.code_parts = Parts()
         self._last_reading: Measurement | None = None
-        self._spent = False
-        self._questions = 0
+        self.spent = False
+        self.questions = 0
+        self.readers = Readers(settings.readers)
+        self.early = Early()
+        # Number plates read since whoever stands here came.
+        self.plates: list[str] = []
+        self._door = Door(settings.door_open_ms) if settings.door_open_ms is not None else None
         # Whose pass and whose forehead it was can't be told any more: nobody is judged until this presence is over.
         self.halted = False
         self._fire = False
         self._tailgating = Tailgating()
         self._effects: list[Effect] = []
-        self._now = Moment(0, 0, False)
+        self.now = Moment(0, 0, False)
 
     def handle(self, fact: facts.Fact, now: Moment) -> list[Effect]:
         """What follows from one fact at one moment."""
-        self._effects, self._now = [], now
+        self._effects, self.now = [], now
         match fact:
             case facts.CodesSeen():
-                self._codes(fact, now)
+                codes_seen(self, fact, now)
+            case facts.Scanned() | facts.CardRead() | facts.DocumentRead() | facts.PlateSeen():
+                reader_said(self, fact, now)
+            case facts.ReaderDown(name, reason):
+                self.readers.went(name, reason, now.mono_ms)
+            case facts.ReaderUp(name):
+                self.readers.came(name)
+            case facts.DoorMoved(is_open, at_ms, first) if self._door is not None:
+                self._effects += self._door.moved(is_open, first, self._is_free, at_ms)
             case facts.Measured():
                 self._measured(fact, now)
             case facts.PresenceChanged():
@@ -93,8 +109,8 @@ class Lane:
             case facts.GuardDecided():
                 guard_decides(self, fact, now)
             case facts.CityAnswered():
-                self._city_answered(fact, now)
-            case facts.Ticked():
+                city_answered(self, fact, now)
+            case facts.Ticked() | facts.DoorMoved():
                 pass
         self._advance(now)
         return self._effects
@@ -112,71 +128,10 @@ class Lane:
 
     # --- what facts do -------------------------------------------------------------------------------------------
 
-    def _codes(self, seen: facts.CodesSeen, now: Moment) -> None:
-        if seen.payloads and not seen.still:
-            self.presence.active(now.mono_ms)
-        ignored_ms = self.world.policy.timeouts.same_code_ignored_s * 1000
-        payloads = self._parts.take_all(seen.payloads)
-        if not self.presence.occupied:
-            # Parts of a card that nobody stood here with are not the next one's.
-            self._parts.forget()
-        fresh = self._in_view.fresh(payloads, now.mono_ms, ignored_ms, still=seen.still)
-        # Codes that were already there stay ignored; new ones wait while somebody is going through.
-        if not fresh or not self.presence.occupied or self.opening or self.halted:
-            return
-        self._present(fresh, now)
-
-    def _present(self, payloads: list[bytes], now: Moment) -> None:
-        read = [(payload, read_presented(payload, self.settings, self.world, now)) for payload in payloads]
-        valid = {one.pass_.pass_id: (payload, one) for payload, one in read if one.pass_ and one.valid}
-        payload, presented = next(iter(valid.values()), read[0])
-        if not presented.valid and self._must_wait(now.mono_ms):
-            return
-        self._begin_attempt_if_spent(now)
-        attempt = self.attempt
-        if attempt is None:
-            return
-        halt = "two_codes" if len(valid) > 1 else "two_people" if attempt.is_other(presented) else ""
-        if attempt.asked and payload == attempt.payload:
-            return
-        attempt.present(payload, presented, self.new_passage(now.at_ms), now, halt)
-        self.halted = self.halted or bool(halt)
-        self._ask_city(attempt)
-        attempt.ended = pass_decides(attempt, self.settings, self.world, now)
-        if presented.pass_ and self.retests.of(presented.pass_, now.mono_ms, self.world.policy.temperature):
-            attempt.taking.rested()
-
-    def _ask_city(self, attempt: Attempt) -> None:
-        """Only its server can read a city's code."""
-        presented = attempt.presented
-        if presented is None or presented.reason != NOT_ANSWERED or attempt.halt:
-            return
-        code = city_code(attempt.payload, self.settings)
-        if code is not None:
-            self._questions += 1
-            attempt.asked = self._questions
-            self.want(AskCity(attempt.asked, code))
-
-    def _city_answered(self, answer: facts.CityAnswered, now: Moment) -> None:
-        attempt = self.attempt
-        if attempt is None or attempt.presented is None or attempt.asked != answer.number:
-            return
-        attempt.asked, attempt.presented = 0, replace(attempt.presented, reason=answer.reason)
-        attempt.presented_ms = now.mono_ms
-        attempt.ended = pass_decides(attempt, self.settings, self.world, now)
-
-    def _must_wait(self, now_ms: int) -> bool:
-        # A flood of strangers' codes gets one verdict at a time, and never ends the wait of somebody who needs a
-        # person; a good pass is never made to wait by it.
-        shown = self.shown
-        if shown is None or (self.attempt is not None and self.attempt.passage is not None):
-            return False
-        return shown.waits or now_ms - shown.since_ms < self.world.policy.timeouts.verdict_shown_s * 1000
-
-    def _begin_attempt_if_spent(self, now: Moment) -> None:
-        if self._spent and self.attempt is None:
+    def begin_attempt_if_spent(self, now: Moment) -> None:
+        if self.spent and self.attempt is None:
             self.finish_shown("turned_back")
-            self._spent = False
+            self.spent = False
             self._start_attempt(now)
 
     def _measured(self, fact: facts.Measured, now: Moment) -> None:
@@ -200,6 +155,8 @@ class Lane:
         """A presence sensor that is lost or back: who stands here is not known any more, and then known anew."""
         if "board" in self.down:
             self._fire = False
+            if self._door is not None:
+                self._door.unknown()
         works = "presence" not in self.down
         if self.settings.has_presence and self.presence.weak == works:
             if self.presence.occupied:
@@ -238,8 +195,13 @@ class Lane:
         if self.presence.ended(now.mono_ms):
             self._leave(now)
         self._expire_shown(now)
-        if self.presence.occupied and self.attempt is None and not self._spent and self.opening is None:
+        if self.presence.weak and self.opening is None and self.early.shows_somebody:
+            # Whoever held up a card while the one before went through, where no sensor says that they are here.
+            self.presence.acted(now.mono_ms, round(self.world.policy.timeouts.measure_s * 1000))
+        if self.presence.occupied and self.attempt is None and not self.spent and self.opening is None:
             self._start_attempt(now)
+            for fact in self.early.take(facts.Scanned, facts.CardRead):
+                take(self, fact, now)
         self._decide_if_ready(now)
         self._settle(now.mono_ms)
 
@@ -270,8 +232,9 @@ class Lane:
             if attempt.holder and attempt.taking.in_shade:
                 self.retests.remember(attempt.holder, attempt.passage, now.mono_ms)
         self.finish_shown("turned_back")
-        self._parts.forget()
-        self.attempt, self._spent, self.halted, self.assisted = None, False, False, False
+        self.code_parts.forget()
+        self.plates = []
+        self.attempt, self.spent, self.halted, self.assisted = None, False, False, False
 
     def _expire_shown(self, now: Moment) -> None:
         shown = self.shown
@@ -284,7 +247,9 @@ class Lane:
             self.shown = None
 
     def _start_attempt(self, now: Moment) -> None:
-        self.attempt = Attempt(now.mono_ms, self._new_taking())
+        self.attempt = Attempt(now.mono_ms, self._new_taking(), brought=Brought(self.plates))
+        for fact in self.early.take(facts.DocumentRead, facts.PlateSeen):
+            take(self, fact, now)
 
     def _new_taking(self) -> Taking:
         settings = self.world.policy.temperature
@@ -296,10 +261,10 @@ class Lane:
             return
         holder = attempt.holder
         retest = self.retests.of(holder, now.mono_ms, self.world.policy.temperature) if holder else None
-        if not ready_to_decide(attempt, self.settings, self.world, self.down, self.assisted, retest, now.mono_ms):
+        if not ready_to_decide(attempt, self.settings, self.world, self.down, self.readers, self.assisted, retest, now):
             return
         decision = decide_attempt(
-            attempt, self.settings, self.world, self.down, self.assisted, self.presence.weak, retest, now
+            attempt, self.settings, self.world, self.down, self.readers, self.assisted, self.presence.weak, retest, now
         )
         self._give(attempt, decision, now)
 
@@ -312,9 +277,9 @@ class Lane:
         if holder and not attempt.halt:
             self.retests.note(holder, decision, passage, now.mono_ms)
         if attempt.payload:
-            self._in_view.judged(attempt.payload, now.mono_ms)
+            self.in_view.judged(attempt.payload, now.mono_ms)
         self.shown = Shown(passage, decision, attempt.presented, readings, now.mono_ms, open=True)
-        self.attempt, self._spent = None, True
+        self.attempt, self.spent = None, True
         if decision.verdict == "allow":
             self.shown.open = False
             self.move_barrier(passage)
@@ -324,7 +289,10 @@ class Lane:
         """Let go of what is over: the tailgating alarm after a quiet while, codes that left the view."""
         timeouts = self.world.policy.timeouts
         self._effects += self._tailgating.over(now_ms, timeouts.verdict_shown_s * 1000)
-        self._in_view.let_go(now_ms, timeouts.same_code_ignored_s * 1000)
+        self.in_view.let_go(now_ms, timeouts.same_code_ignored_s * 1000)
+        self.early.let_go(now_ms)
+        if self._door is not None:
+            self._effects += self._door.stands(self._is_free, now_ms)
 
     def judge_again(self, presented: Presented, now: Moment) -> None:
         """A guard has settled what stopped this pass: whoever still stands here goes on, as a new passage."""
@@ -334,7 +302,7 @@ class Lane:
             return
         self._start_attempt(now)
         if self.attempt is not None:
-            self._spent, self.attempt.cleared = False, True
+            self.spent, self.attempt.cleared = False, True
             self.attempt.present(b"", presented, self.new_passage(now.at_ms), now, "")
             self.attempt.ended = pass_decides(self.attempt, self.settings, self.world, now)
 
@@ -350,7 +318,7 @@ class Lane:
         self.commit("outcome", outcome_payload(self.settings.where, ended, holder, crossings), passage)
         site_use = self.settings.site_use
         if holder and site_use and ended.went_through:
-            people, now = min(self.admitted(holder), crossings) or holder.party_size, self._now
+            people, now = min(self.admitted(holder), crossings) or holder.party_size, self.now
             crossing = site_use.crossing(holder, self.settings.where.direction, passage, people, now.at_ms)
             self.want(TellSite(crossing, now.trusted))
 
@@ -367,6 +335,8 @@ class Lane:
         factor = timeouts.assisted_factor if self.assisted else 1.0
         wait_ms = round(timeouts.crossing_s * factor * (1 + 0.5 * (admitted - 1)) * 1000)
         self.opening = Opening(passage, by, admitted, now.mono_ms, self.settings.pulse_ms, wait_ms)
+        if self._door is not None:
+            self._door.let(now.mono_ms + max(wait_ms, self.settings.pulse_ms))
 
     def finish_shown(self, outcome: Outcome) -> None:
         shown = self.shown
@@ -374,6 +344,10 @@ class Lane:
             return
         shown.open = False
         self.outcome(shown.passage, Ended(outcome, ""), shown.holder, 0)
+
+    @property
+    def _is_free(self) -> bool:
+        return self._fire or self.opening is not None
 
     @property
     def under_way(self) -> tuple[bytes, ...]:
@@ -384,4 +358,4 @@ class Lane:
 
     def give_up(self) -> None:
         """What was under way does not go on, because it could not be recorded or worked out: nobody is let in."""
-        self.opening, self.attempt, self.shown, self._spent = None, None, None, self.presence.occupied
+        self.opening, self.attempt, self.shown, self.spent = None, None, None, self.presence.occupied

@@ -6,10 +6,14 @@ from typing import Final
 
 import msgspec
 
+from checkpoint.policy_schema import CheckName, Rule
 from checkpoint.records import CheckResult
 from edge.attempt import Attempt, rule_of, wanted_people
+from edge.brought import awaited, facts_of
+from edge.clock import Moment
 from edge.lane import Lane
 from edge.lane_guard import CLEARABLE
+from edge.lane_sources import lacks_reader, out_of_order, prompt_to_show, short_plate
 from edge.opening import By, Opening
 from edge.shown import Shown
 from edge.status import LaneView, Tick, TickState
@@ -25,6 +29,8 @@ _TICK_OF: Final[dict[str, TickState]] = {
 # Of what held nobody up, the guard is told this much.
 _NOTED: Final = ("stale_revocation", "site_apart", "passback", "seen_elsewhere", "quota_used", "quota_late")
 
+_PROMPT_FOR: Final[dict[CheckName, str]] = {"document": "prompt_document", "vehicle": "prompt_plate"}
+
 _OPENED_BY: Final[dict[By, str]] = {"guard": "admitted_by_guard", "exit_button": "exit_button", "fire": "fire"}
 
 
@@ -37,14 +43,13 @@ def view(lane: Lane, recording: bool) -> LaneView:
         return _opened_view(lane, lane.opening)
     if shown is not None and (attempt is None or attempt.presented is None):
         return _verdict_view(lane, shown)
-    if lane.down and attempt is None:
-        reason = next(iter(lane.down.values()))[0]
+    if attempt is None and (reason := out_of_order(lane)):
         return _base(lane, "fault", reason, _help_prompt(lane), _asked(lane))
     if lane.halted:
         return _base(lane, "wait", "", "prompt_step_back", _asked(lane))
     if attempt is None:
-        return _base(lane, "wait", "", "prompt_scan", _asked(lane))
-    return _attempt_view(lane, attempt)
+        return _base(lane, "wait", "", prompt_to_show(lane), _asked(lane))
+    return _attempt_view(lane, attempt, lane.now)
 
 
 def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, ...]) -> LaneView:
@@ -58,6 +63,7 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
         prompt=prompt,
         ticks=ticks,
         notes=_notes(lane),
+        plate=short_plate(lane.plates),
     )
 
 
@@ -108,15 +114,16 @@ def _next_exit(results: tuple[CheckResult, ...]) -> str:
     return next((value for value in used if isinstance(value, str)), "")
 
 
-def _attempt_view(lane: Lane, attempt: Attempt) -> LaneView:
+def _attempt_view(lane: Lane, attempt: Attempt, now: Moment) -> LaneView:
     rule = rule_of(attempt.presented, lane.settings, lane.world)
     people, wanted = attempt.taking.people, wanted_people(attempt.holder, rule)
-    ticks = []
-    for check in rule.checks:
-        has_shown = attempt.presented is not None and not attempt.is_partial
-        done = (check == "pass" and has_shown) or (check == "temperature" and len(people) >= wanted)
-        ticks.append(Tick(check, "off" if rule.mode_of(check) == "off" else "done" if done else "waiting"))
-    base = _base(lane, "wait", "", _prompt_during(attempt, wanted), tuple(ticks))
+    has_shown = attempt.presented is not None and not attempt.is_partial
+    done: set[CheckName] = {"pass"} if has_shown else set()
+    done |= {"temperature"} if len(people) >= wanted else set()
+    answers = facts_of(attempt.brought, attempt.holder, lane.settings, lane.world, lane.readers, now)
+    done |= {check for check, facts in answers.items() if facts[0].result == "ok"}
+    ticks = tuple(_waiting(lane, rule, check, done) for check in rule.checks)
+    base = _base(lane, "wait", "", _prompt_during(lane, attempt, rule, now), ticks)
     last, holder = attempt.taking.last, attempt.holder
     return _with(
         base,
@@ -133,7 +140,13 @@ def _attempt_view(lane: Lane, attempt: Attempt) -> LaneView:
 def _asked(lane: Lane) -> tuple[Tick, ...]:
     """What will be asked of whoever comes next, as far as that is known before the pass is."""
     rule = rule_of(None, lane.settings, lane.world)
-    return tuple(Tick(check, "off" if rule.mode_of(check) == "off" else "waiting") for check in rule.checks)
+    return tuple(_waiting(lane, rule, check, set()) for check in rule.checks)
+
+
+def _waiting(lane: Lane, rule: Rule, check: CheckName, done: set[CheckName]) -> Tick:
+    """A check whose reader is away is missing before anybody comes."""
+    state: TickState = "done" if check in done else "missing" if lacks_reader(lane, check) else "waiting"
+    return Tick(check, "off" if rule.mode_of(check) == "off" else state)
 
 
 def _help_prompt(lane: Lane) -> str:
@@ -147,18 +160,28 @@ def _ticks(results: tuple[CheckResult, ...]) -> tuple[Tick, ...]:
     )
 
 
-def _prompt_during(attempt: Attempt, wanted: int) -> str:
+def _prompt_during(lane: Lane, attempt: Attempt, rule: Rule, now: Moment) -> str:
     if attempt.presented is None:
-        return "prompt_scan"
+        return prompt_to_show(lane)
     if attempt.is_partial:
         return "prompt_other_parts"
     if attempt.asked:
         return "prompt_asking"
     if attempt.taking.in_shade:
         return "prompt_shade"
-    if 0 < len(attempt.taking.people) < wanted and not attempt.taking.wants_second:
+    people, wanted = len(attempt.taking.people), wanted_people(attempt.holder, rule)
+    asks = awaited(attempt.brought, attempt.presented, rule, lane.settings, lane.world, lane.readers, now)
+    if asks and not _measures_first(rule, people, wanted, asks[0]):
+        return _PROMPT_FOR[asks[0]]
+    if 0 < people < wanted and not attempt.taking.wants_second:
         return "prompt_next_of_party"
     return f"prompt_measure_{attempt.taking.prompt_site}"
+
+
+def _measures_first(rule: Rule, people: int, wanted: int, check: CheckName) -> bool:
+    if rule.mode_of("temperature") == "off" or people >= wanted:
+        return False
+    return check not in rule.checks or rule.checks.index("temperature") < rule.checks.index(check)
 
 
 def _prompt_after(lane: Lane, shown: Shown) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import uuid_utils
@@ -16,6 +17,7 @@ from edge.city_wiring import city_systems
 from edge.keys import load_or_make_secret
 from edge.lane import Lane
 from edge.place_code import PlaceCodes
+from edge.reader_ear import reader_gives
 from edge.site_use import SiteUse
 from edge.world import LaneSettings, World
 from firmware_config.schema import Enrolment, GateFile
@@ -64,6 +66,10 @@ def _settings(
         has_thermometer=table.thermometer is not None,
         pulse_ms=round(table.barrier.pulse_s * 1000) if table.barrier else 0,
         blind=blind,
+        has_camera=table.camera is not None,
+        readers={name: reader_gives(device) for name, device in table.readers.items()},
+        door_open_ms=round(table.door_open_s * 1000) if table.inputs.door is not None else None,
+        zone=ZoneInfo(file.gate.timezone),
     )
 
 

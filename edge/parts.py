@@ -1,25 +1,30 @@
-"""Builds the devices of a gate file as threads: boards, cameras, thermometers. Starts and stops them together."""
+"""Builds the devices of a gate file as threads: boards, cameras, thermometers, readers. Starts and stops them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from drivers.barrier import open_board
 from drivers.errors import DeviceGoneError
 from drivers.protocols import Pulse
+from drivers.reader import open_reader
 from drivers.thermometer import reopening
 from edge.boards import BoardThread
+from edge.reader_ear import ReaderEar, reader_gives
+from edge.reader_thread import ReaderThread
 from edge.rim import BoardEar, Post, ThermometerEar, VisionEar
 from edge.thermometer_thread import ThermometerThread
 from edge.vision import Vision
 from edge.wiring import wiring_of
 from firmware_config.schema import BarrierWire, GateFile
 from webscreen.heart import Heart
+
+_Part = BoardThread | Vision | ThermometerThread | ReaderThread
 
 
 def mono_ms() -> int:
@@ -43,6 +48,8 @@ class Parts:
     visions: dict[str, Vision]
     thermometers: dict[str, ThermometerThread]
     barriers: dict[str, BarrierWire]
+    # By lane and name.
+    readers: dict[tuple[str, str], ReaderThread] = field(default_factory=dict)
 
     def start(self) -> None:
         for part in self._all:
@@ -61,11 +68,15 @@ class Parts:
                 (thread.heart, partial(_replace, self.thermometers, lane, "thermometer", lane))
                 for lane, thread in self.thermometers.items()
             ),
+            *(
+                (thread.heart, partial(_replace, self.readers, key, f"reader-{key[1]}", key[0]))
+                for key, thread in self.readers.items()
+            ),
         )
 
     @property
-    def _all(self) -> tuple[BoardThread | Vision | ThermometerThread, ...]:
-        return (*self.boards.values(), *self.visions.values(), *self.thermometers.values())
+    def _all(self) -> tuple[_Part, ...]:
+        return (*self.boards.values(), *self.visions.values(), *self.thermometers.values(), *self.readers.values())
 
     def move(self, lane: str) -> Future[Pulse]:
         """One pulse of a lane's barrier."""
@@ -77,7 +88,7 @@ class Parts:
         return self.boards[wire.board].pulse(wire.channel, wire.pulse_s)
 
 
-def _replace(parts: dict[str, Any], key: str, device: str, lane: str) -> Replaced:
+def _replace(parts: dict[Any, Any], key: object, device: str, lane: str) -> Replaced:
     """First the old thread loses its device, so that the fresh one can have it and two never act."""
     parts[key].abandon()
     fresh = parts[key] = parts[key].fresh()
@@ -100,4 +111,14 @@ def build_parts(file: GateFile, post: Post) -> Parts:
             connect = partial(reopening, lane.thermometer.driver, lane.thermometer.options)
             thermometers[lane.name] = ThermometerThread(lane.name, connect, ThermometerEar(lane.name, post))
     barriers = {lane.name: lane.barrier for lane in file.lanes if lane.barrier is not None}
-    return Parts(boards, visions, thermometers, barriers)
+    return Parts(boards, visions, thermometers, barriers, _readers(file, post))
+
+
+def _readers(file: GateFile, post: Post) -> dict[tuple[str, str], ReaderThread]:
+    threads = {}
+    for lane in file.lanes:
+        for name, device in lane.readers.items():
+            ear = ReaderEar(lane.name, name, reader_gives(device), post)
+            connect = partial(open_reader, device.driver, device.options)
+            threads[lane.name, name] = ReaderThread(lane.name, name, connect, ear)
+    return threads

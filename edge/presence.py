@@ -18,6 +18,7 @@ class Presence:
         self.occupied = False
         self._leaving_since_ms: int | None = None
         self._active_ms = 0
+        self._acted_until_ms = 0
 
     def sensed(self, occupied: bool, now_ms: int) -> None:
         """What the sensor said at `now_ms`."""
@@ -33,17 +34,23 @@ class Presence:
         if self.weak:
             self.occupied = True
 
+    def acted(self, now_ms: int, for_ms: int) -> None:
+        """Somebody did something that leaves nothing in view, such as scanning a code: without a sensor they are taken
+        to stand there for as long as the rest of them is waited for."""
+        self.active(now_ms)
+        self._acted_until_ms = max(self._acted_until_ms, now_ms + for_ms)
+
     def ended(self, now_ms: int) -> bool:
         """True once, when the interval is over."""
         if not self.occupied or now_ms < self._ends_ms():
             return False
-        self.occupied, self._leaving_since_ms = False, None
+        self.occupied, self._leaving_since_ms, self._acted_until_ms = False, None, 0
         return True
 
     def restart(self) -> None:
         """Whoever was admitted has gone through: what stands here now is somebody else."""
         if self.weak:
-            self.occupied = False
+            self.occupied, self._acted_until_ms = False, 0
 
     def reset(self, sensor: bool) -> None:
         """The sensor was lost or is back: what it said before is about nobody that stands here now."""
@@ -51,5 +58,5 @@ class Presence:
 
     def _ends_ms(self) -> int:
         if self.weak:
-            return self._active_ms + QUIET_MS
+            return max(self._active_ms + QUIET_MS, self._acted_until_ms)
         return self._leaving_since_ms + HOLD_MS if self._leaving_since_ms is not None else 2**62

@@ -13,7 +13,7 @@ from firmware_config.schema import GateFile
 
 Post = Callable[[Item], None]
 Role = str
-_ROLES: Final = ("presence", "crossing", "exit_button", "assist", "fire")
+_ROLES: Final = ("presence", "crossing", "exit_button", "assist", "fire", "door")
 _MARKS: Final = {"stuck": "thermometer_stuck", "out_of_range": "thermometer_range"}
 # Slower than the slowest module's stream; a device that says nothing for this long measures nobody.
 SILENT_MS: Final = 2500
@@ -76,6 +76,8 @@ class BoardEar:
             yield LaneFact(lane, facts.PresenceChanged(fact.active, fact.mono_ms))
         elif role == "fire":
             yield LaneFact(lane, facts.FireContact(fact.active))
+        elif role == "door":
+            yield LaneFact(lane, facts.DoorMoved(fact.active, fact.mono_ms, fact.first))
         elif fact.first:
             # A beam or button found active when the board comes back says nothing about now.
             return

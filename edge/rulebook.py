@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 
+from checkpoint.cards import NO_CARDS, Cards
 from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
 from checkpoint.policy import in_force, parse_policy
 from checkpoint.policy_schema import Attendance, Policy
@@ -51,6 +52,7 @@ class Rulebook:
         self.torn_lists: frozenset[str] = frozenset()
         # Replaced whole by whoever opens this gate's roster.
         self.steps: StepSecrets = NO_STEPS
+        self.cards: Cards = NO_CARDS
         self._untrusted_since_ms: int | None = None
         # What was in force when the clock could last be believed.
         self._last: Policy | None = None
@@ -123,6 +125,7 @@ class Rulebook:
             clock_untrusted_since_ms=self._untrusted_since_ms,
             status=self._status,
             steps=self.steps,
+            cards=self.cards,
             foreign=self._foreign_keys,
             apart=apart,
         )

@@ -73,7 +73,8 @@ class ThermometerThread:
         elif self._thermometer.gone is not None:
             self._down("thermometer_gone", str(self._thermometer.gone))
         elif self._thermometer.silent_for_ms > SILENT_MS:
-            self._down("thermometer_silent", f"no reading for {self._thermometer.silent_for_ms} ms")
+            note = self._thermometer.note and f": {self._thermometer.note}"
+            self._down("thermometer_silent", f"no reading for {self._thermometer.silent_for_ms} ms{note}")
 
     def _down(self, code: str, detail: str) -> None:
         if not self._stop.is_set():

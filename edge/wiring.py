@@ -32,7 +32,7 @@ def wiring_of(file: GateFile, board: str) -> Wiring:
     releases: list[Release] = []
     for lane in file.lanes:
         table = lane.inputs
-        wires = (table.presence, table.crossing, table.exit_button, table.assist, table.fire)
+        wires = (table.presence, table.crossing, table.exit_button, table.assist, table.fire, table.door)
         inverted |= {wire.terminal for wire in wires if wire and wire.board == board and wire.inverted}
         barrier = lane.barrier
         if barrier is None or barrier.board != board:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from types import MappingProxyType
 
+from checkpoint.cards import NO_CARDS, Cards
 from checkpoint.foreign.keys import ForeignKeys
 from checkpoint.formats.city import CitySystem
 from checkpoint.policy_schema import Attendance, Policy
@@ -12,6 +15,7 @@ from checkpoint.records import Where
 from checkpoint.status_list import NO_STATUS, StatusBook
 from checkpoint.steps import NO_STEPS, StepSecrets
 from checkpoint.trust import TrustList
+from edge.facts import Brings
 from edge.place_code import PlaceCodes
 from edge.site_use import SiteUse
 
@@ -22,7 +26,8 @@ class LaneSettings:
 
     `blind` gives what may be recorded of a code that is no pass. `site_use`: what the gates of the site have seen.
     `place`: the place code that this gate's screen shows; None if it shows none. `city`: city systems whose codes are
-    recognised.
+    recognised. `readers`: what each of them gives, by its name. `door_open_ms`: how long the door may stand open, None
+    without a door contact. `zone`: the time at the gate, by which documents end.
     """
 
     where: Where
@@ -40,6 +45,10 @@ class LaneSettings:
     site_use: SiteUse | None = None
     place: PlaceCodes | None = None
     city: tuple[CitySystem, ...] = ()
+    has_camera: bool = True
+    readers: Mapping[str, tuple[Brings, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    door_open_ms: int | None = None
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +67,4 @@ class World:
     steps: StepSecrets = NO_STEPS
     foreign: ForeignKeys | None = None
     apart: bool = False
+    cards: Cards = NO_CARDS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from firmware_config.forms import Problem, likely, shown
@@ -84,15 +85,25 @@ def _wires_used_once(file: GateFile) -> Iterator[Problem]:
                 yield Problem(table, key, str(place), f"[{user}] uses this {key} of board {wire.board!r} already")
 
 
+def _own_port(options: Mapping[str, Any]) -> str:
+    """What one driver alone can have: a serial port, or a network port that it listens on. Two may call one host."""
+    port = options.get("port", "")
+    if isinstance(port, str):
+        return port
+    return f"{options['address']}:{port}" if "address" in options else ""
+
+
 def _ports_used_once(file: GateFile) -> Iterator[Problem]:
     users: defaultdict[str, list[str]] = defaultdict(list)
     for name, board in file.boards.items():
-        users[str(board.options.get("port", ""))].append(f"boards / {name}")
+        users[_own_port(board.options)].append(f"boards / {name}")
     for number, lane in enumerate(file.lanes, 1):
         for role in ("camera", "thermometer"):
             device = getattr(lane, role)
             if device is not None:
-                users[str(device.options.get("port", ""))].append(f"lanes #{number} / {role}")
+                users[_own_port(device.options)].append(f"lanes #{number} / {role}")
+        for name, reader in lane.readers.items():
+            users[_own_port(reader.options)].append(f"lanes #{number} / readers / {name}")
     for port, tables in users.items():
         for table in tables[1:] if port else []:
             yield Problem(f"{table} / options", "port", repr(port), f"[{tables[0]}] has this port already")

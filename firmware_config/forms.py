@@ -87,7 +87,11 @@ def problems(value: object, form: inspect.Type, table: str = "", key: str = "") 
         case inspect.StructType() if isinstance(value, dict):
             yield from _in_struct(value, form, inner)
         case inspect.DictType(value_type=inspect.StructType()) if isinstance(value, dict):
+            if form.max_length is not None and len(value) > form.max_length:
+                yield Problem(table, key, "", f"has {len(value)} tables; at most {form.max_length} are allowed")
             for name, item in value.items():
+                if not _fits(name, form.key_type):
+                    yield Problem(inner, name, "", f"its name must be {in_words(form.key_type)}")
                 yield from problems(item, form.value_type, inner, name)
         case inspect.VarTupleType() if isinstance(value, list) and _has_length(value, form):
             for number, item in enumerate(value, 1):

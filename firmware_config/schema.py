@@ -105,13 +105,15 @@ class InputWire(_Table, frozen=True):
 
 
 class InputsTable(_Table, frozen=True):
-    """`presence`: somebody stands in the lane; without it binding is weak. `crossing`: somebody goes through."""
+    """`presence`: somebody, or a vehicle on its loop, is in the lane; without it binding is weak. `crossing`: somebody
+    goes through. `door`: the door stands open."""
 
     presence: InputWire | None = None
     crossing: InputWire | None = None
     exit_button: InputWire | None = None
     assist: InputWire | None = None
     fire: InputWire | None = None
+    door: InputWire | None = None
 
 
 class Lane(_Table, frozen=True):
@@ -124,6 +126,10 @@ class Lane(_Table, frozen=True):
     thermometer: Device | None = None
     barrier: BarrierWire | None = None
     inputs: InputsTable = InputsTable()
+    # Scanners, card and document readers, plate cameras, each by a name of its own.
+    readers: Annotated[dict[Slug, Device], msgspec.Meta(max_length=8)] = {}
+    # How long the door may stand open after it was let open.
+    door_open_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30.0
     other_free_exit: bool = False
 
 

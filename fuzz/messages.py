@@ -7,7 +7,22 @@ from typing import Final
 
 import msgspec
 
-from checkpoint import cose, documents, grid, policy, records, seal, site_wire, status_list, steps, topics, trust, wire
+from checkpoint import (
+    cards,
+    cose,
+    documents,
+    grid,
+    policy,
+    records,
+    roster,
+    seal,
+    site_wire,
+    status_list,
+    steps,
+    topics,
+    trust,
+    wire,
+)
 from checkpoint.documents import DocumentError
 from checkpoint.foreign import trust_import, trust_rows
 from checkpoint.foreign.algorithms import KeyFormError
@@ -71,12 +86,19 @@ def _keys(content: bytes) -> None:
 
 
 def _roster(content: bytes) -> None:
-    steps.decode_roster(content, _SEALER)
+    roster.decode_roster(content, _SEALER)
 
 
 def _sealed_roster(plain: bytes) -> None:
-    rows = steps.decode_roster(seal.seal(plain, _SEALED_FOR, steps.ROSTER_PURPOSE), _SEALER)
-    steps.StepSecrets(rows).candidates(["site-a"], 52_000_000)
+    held = roster.decode_roster(seal.seal(plain, _SEALED_FOR, roster.PURPOSE), _SEALER)
+    steps.StepSecrets(held.secrets).candidates(["site-a"], 52_000_000)
+
+
+def _roster_with_cards(plain: bytes) -> None:
+    held = roster.decode_roster(seal.seal(wire.compress(plain), _SEALED_FOR, roster.PURPOSE), _SEALER)
+    known = cards.Cards(held.cards)
+    for row in held.cards:
+        must(cards.pass_text(row.pass_bytes) in known.lookup(row.technology, row.number), row)
 
 
 def _tree(content: bytes) -> None:
@@ -89,11 +111,12 @@ _CONTENTS: Final[tuple[tuple[Callable[[bytes], object], tuple[type[Exception], .
     (trust.trust_from_content, (TrustError,)),
     (trust_rows.foreign_from_content, (TrustError,)),
     (site_wire.gates_from_content, (site_wire.SiteError,)),
-    (_roster, (steps.RosterError,)),
-    (_sealed_roster, (steps.RosterError,)),
+    (_roster, (roster.RosterError,)),
+    (_sealed_roster, (roster.RosterError,)),
     (policy.parse_policy, (policy.PolicyError,)),
     (_tree, (grid.GridError,)),
     (trust.trust_from_json, (TrustError,)),
+    (_roster_with_cards, (roster.RosterError,)),
 )
 
 
@@ -114,11 +137,12 @@ def content_seeds() -> Iterator[bytes]:
         samples.TRUST.content,
         trust_rows.encode_foreign(FOREIGN.entries, [samples.ISSUER]),
         site_wire.encode_gates({samples.GATE: cose.public_bytes(samples.GATE_KEY)}),
-        steps.encode_roster([row], _SEALED_FOR),
+        roster.encode_roster([row], _SEALED_FOR),
         msgspec.msgpack.encode([row]),
         b'name = "everyday"\n[pass]\nformats = ["GK1"]\n',
         tree,
         b'{"keys": [{"public": "%b", "classes": [1], "not_after": "2020-08-01T00:00:00+08:00"}]}' % (b"ab" * 32),
+        msgspec.msgpack.encode((2, (row,), samples.CARDS)),
     )
     yield from (bytes([number]) + item for number, item in enumerate(contents))
 

@@ -39,6 +39,7 @@ def forget(store: SqliteStore, before_ms: int) -> Forgotten:
         for no in people:
             for row in store.issued_to(no):
                 store.save_issued(_bare(row))
+                store.drop_cards_of(row.pass_id)
                 passes += 1
             store.drop_person(no)
         applications = store.applications_over(before_ms)

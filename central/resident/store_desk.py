@@ -24,7 +24,7 @@ from central.people.credentials import (
 from central.people.issuing import set_device_key
 from central.people.minting import MINTED_LIFETIME_S, held_text, mint
 from central.people.registering import Entry, FieldError
-from central.people.step_secrets import step_keys
+from central.people.rosters import step_keys
 from central.people.visitors import Visit, invite_visitor, may_invite
 from central.registry import Registry, RegistryError
 from central.resident.desk import Card, DeskError, Expected, Invitation, Offline, Place, Registration, Shown, State

@@ -116,3 +116,11 @@ CREATE TABLE application(
   state TEXT NOT NULL, decided_ms INTEGER, by TEXT NOT NULL, why TEXT NOT NULL);
 CREATE INDEX application_pending ON application(site, no) WHERE state = 'pending';
 """
+
+# Cards and number plates that stand for passes. `number` as gates compare it (checkpoint/cards.py).
+TABLES_4: Final = """
+CREATE TABLE card(
+  site TEXT NOT NULL, technology TEXT NOT NULL, number BLOB NOT NULL, pass_id BLOB NOT NULL, added_ms INTEGER NOT NULL,
+  by TEXT NOT NULL, PRIMARY KEY(site, technology, number)) WITHOUT ROWID;
+CREATE INDEX card_pass ON card(pass_id);
+"""

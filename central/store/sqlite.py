@@ -11,6 +11,7 @@ from sqlite_utils import Database, Migrations
 
 from central.store.audits import AuditQueries
 from central.store.base import Dimension
+from central.store.cards import CardTables
 from central.store.cases import CaseTables
 from central.store.counts import CountTables
 from central.store.forgetting import ForgettingQueries
@@ -19,7 +20,7 @@ from central.store.issued import IssuedTables
 from central.store.people import PeopleTables
 from central.store.records import RecordTables
 from central.store.rescues import RescueTable
-from central.store.schema import TABLES_1, TABLES_2, TABLES_3
+from central.store.schema import TABLES_1, TABLES_2, TABLES_3, TABLES_4
 from central.store.status_rows import StatusQueries
 from central.store.topics import TopicTables
 
@@ -47,6 +48,12 @@ def _tables_3(db: Database) -> None:
         db.execute(statement)
 
 
+@_migrations(name="0004_cards")
+def _tables_4(db: Database) -> None:
+    for statement in TABLES_4.split(";\n"):
+        db.execute(statement)
+
+
 class StoreError(RuntimeError):
     """The store can't be opened, or is not what it should be; the message names the file and the remedy."""
 
@@ -60,6 +67,7 @@ class SqliteStore(
     RescueTable,
     PeopleTables,
     IssuedTables,
+    CardTables,
     StatusQueries,
     ForgettingQueries,
     AuditQueries,

@@ -10,15 +10,19 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
+
+import msgspec
 
 from drivers.emulators.pty_line import PtyLine, Split
 from drivers.emulators.relay_board import RelayBoard, WireLog
 from drivers.emulators.relay_control import Command, ControlSocket
-from drivers.emulators.relay_wires import Fault, FaultPlan, LcusWire, ModbusWire, Wire
+from drivers.emulators.relay_wires import Fault, FaultPlan, LcusAnswers, LcusWire, ModbusWire, Wire
 from drivers.emulators.scenario import Script
+from drivers.errors import OptionError
 
 Variant = Literal["modbus", "lcus"]
 # The longest time for which a due relay, a scenario line or a call of another thread may wait.
@@ -28,7 +32,10 @@ _BITS_PER_BYTE: Final = 10
 
 
 class RelayEmulator:
-    """A board of 8 relays and 8 inputs (none on LCUS) behind `link`; its methods may be called from any thread."""
+    """A board of 8 relays and 8 inputs (none on LCUS) behind `link`; its methods may be called from any thread.
+
+    `answers`: how an LCUS board answers; `flash`: whether a Modbus board knows flash orders.
+    """
 
     def __init__(
         self,
@@ -43,14 +50,16 @@ class RelayEmulator:
         scenario: Path | None = None,
         split: Split = "whole",
         seed: int = 0,
+        answers: LcusAnswers = "none",
+        flash: bool = True,
     ) -> None:
         self._log = WireLog(wire_log, lambda: time.monotonic_ns() // 1_000_000, lambda: time.time_ns() // 1_000_000)
         self._board = RelayBoard(8, 8 if variant == "modbus" else 0, self._log)
         self._faults = FaultPlan()
         self._wire: Wire = (
-            ModbusWire(self._board, unit, coil_offset, self._faults)
+            ModbusWire(self._board, unit, coil_offset, self._faults, flash)
             if variant == "modbus"
-            else LcusWire(self._board, self._faults)
+            else LcusWire(self._board, self._faults, answers)
         )
         # An LCUS board lives on the power of its plug; the Modbus boards have a supply of their own.
         self._falls_when_unplugged = variant == "lcus"
@@ -84,6 +93,20 @@ class RelayEmulator:
         self._log.close()
         if self._control:
             self._control.close()
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        """What a gate file says to reach it."""
+        return {"port": str(self.link)}
+
+    def set(self, **change: Any) -> None:
+        """What a Command says, as words: `input=2, active=True` or `fault="silent", times=3`. Raises OptionError."""
+        try:
+            command = msgspec.convert(change, Command)
+        except msgspec.ValidationError as error:
+            raise OptionError(f"emulated board: {error}") from error
+        with self._lock:
+            self._obey(command)
 
     def set_input(self, terminal: int, active: bool) -> None:
         with self._lock:
@@ -161,6 +184,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--baud", type=int, default=9600)
     parser.add_argument("--unit", type=int, default=1)
     parser.add_argument("--coil-offset", type=int, default=0)
+    parser.add_argument("--answers", choices=get_args(LcusAnswers), default="none", help="how an LCUS board answers")
+    parser.add_argument("--no-flash", dest="flash", action="store_false", help="a Modbus board that times no pulse")
     parser.add_argument("--wire-log", type=Path, help="JSON lines of every contact that moves")
     parser.add_argument("--control", type=Path, help="Unix datagram socket for commands")
     parser.add_argument("--scenario", type=Path, help="JSON lines with at_s; the board takes its part, relay")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, Protocol
 
-from drivers.barrier.lcus_frames import FrameReader, switch
-from drivers.barrier.modbus_frames import (
+from drivers.emulators.relay_board import RelayBoard
+from drivers.modbus_rtu import (
     COIL_OFF,
     COIL_ON,
     MAX_FRAME,
@@ -16,15 +16,18 @@ from drivers.barrier.modbus_frames import (
     exception_reply,
     is_sound,
 )
-from drivers.emulators.relay_board import RelayBoard
 
 Fault = Literal["none", "silent", "wrong_crc", "exception", "lost_echo", "noise"]
+LcusAnswers = Literal["none", "state", "ff", "byte"]
 _REQUEST_BYTES: Final = 8
 _FLASH_ON: Final = 0x0200
 _ALL_COILS: Final = 0x00FF
 _ILLEGAL_FUNCTION: Final = 1
 _ILLEGAL_ADDRESS: Final = 2
 _DEVICE_FAILURE: Final = 4
+_LCUS_START: Final = 0xA0
+_LCUS_BYTES: Final = 4
+_LCUS_ASK_ALL: Final = 0xFF
 
 
 class Wire(Protocol):
@@ -45,6 +48,10 @@ class FaultPlan:
         """`fault` for the next `times` requests, or until told otherwise."""
         self._fault, self._left = fault, times
 
+    def peek(self) -> Fault:
+        """What goes wrong with the next request, which it still will."""
+        return self._fault
+
     def next(self) -> Fault:
         if self._left is None:
             return self._fault
@@ -58,8 +65,11 @@ class FaultPlan:
 class ModbusWire:
     """A slave that knows functions 01, 02 and 05, with the flash addresses of the Waveshare family."""
 
-    def __init__(self, board: RelayBoard, unit: int, coil_offset: int, faults: FaultPlan) -> None:
+    def __init__(
+        self, board: RelayBoard, unit: int, coil_offset: int, faults: FaultPlan, knows_flash: bool = True
+    ) -> None:
         self._board = board
+        self._knows_flash = knows_flash
         self._unit = unit
         self._offset = coil_offset
         self._faults = faults
@@ -108,7 +118,7 @@ class ModbusWire:
 
     def _write(self, address: int, value: int, order: str, now_s: float) -> bool:
         flash_channel = address - _FLASH_ON - self._offset
-        if 0 <= flash_channel < self._board.relays:
+        if 0 <= flash_channel < self._board.relays and self._knows_flash:
             self._board.on(flash_channel, f"flash {order}", now_s + value / 10)
             return True
         channels = range(self._board.relays) if address == _ALL_COILS else [address - self._offset]
@@ -123,20 +133,65 @@ class ModbusWire:
 
 
 class LcusWire:
-    """A plain LCUS board: obeys sound frames, never answers, keeps a relay on for ever."""
+    """An LCUS board: obeys sound frames and keeps a relay on for ever. Plain ones never answer.
 
-    def __init__(self, board: RelayBoard, faults: FaultPlan) -> None:
+    `answers`: `state` (A0 CHANNEL 05 SUM is answered by a frame with the state), `ff` (FF is answered by a line of text
+    for each relay), `byte` (FF is answered by one byte that says nothing of the relays).
+    """
+
+    def __init__(self, board: RelayBoard, faults: FaultPlan, answers: LcusAnswers = "none") -> None:
         self._board = board
         self._faults = faults
-        self._reader = FrameReader()
+        self._answers = answers
+        self._seen = b""
 
     def feed(self, data: bytes, now_s: float) -> list[bytes]:
-        for channel, on in self._reader.feed(data):
-            if self._faults.next() == "silent" or channel >= self._board.relays:
-                continue
-            order = switch(channel, on).hex(" ").upper()
-            if on:
-                self._board.on(channel, order)
+        self._seen += data
+        said = []
+        while self._seen:
+            if self._seen[0] == _LCUS_ASK_ALL:
+                self._seen = self._seen[1:]
+                said.append(self._with_fault(self._all()))
+            elif self._seen[0] != _LCUS_START:
+                self._seen = self._seen[1:]
+            elif len(self._seen) < _LCUS_BYTES:
+                break
+            elif sum(self._seen[:3]) & 0xFF != self._seen[3]:
+                self._seen = self._seen[1:]
             else:
-                self._board.off(channel, order)
-        return []
+                frame, self._seen = self._seen[:_LCUS_BYTES], self._seen[_LCUS_BYTES:]
+                said.append(self._obey(frame))
+        return [answer for answer in said if answer]
+
+    def _obey(self, frame: bytes) -> bytes:
+        channel, what = frame[1] - 1, frame[2]
+        if channel not in range(self._board.relays) or self._faults.peek() == "silent":
+            self._faults.next()
+            return b""
+        order = frame.hex(" ").upper()
+        if what == 5 and self._answers == "state":
+            return self._with_fault(_lcus_frame(channel, self._board.coils()[channel]))
+        if what == 1:
+            self._board.on(channel, order)
+        elif what == 0:
+            self._board.off(channel, order)
+        return b""
+
+    def _all(self) -> bytes:
+        if self._answers == "byte":
+            return b"\x01"
+        states = "".join(f"CH{number}: {'ON' if on else 'OFF'}\r\n" for number, on in enumerate(self._board.coils(), 1))
+        return states.encode() if self._answers == "ff" else b""
+
+    def _with_fault(self, answer: bytes) -> bytes:
+        fault = self._faults.next() if answer else "none"
+        if fault in ("silent", "lost_echo"):
+            return b""
+        if fault == "noise":
+            return b"\x55" * len(answer)
+        return answer[:-1] + bytes([answer[-1] ^ 0x55]) if fault == "wrong_crc" else answer
+
+
+def _lcus_frame(channel: int, on: bool) -> bytes:
+    body = bytes([_LCUS_START, channel + 1, on])
+    return body + bytes([sum(body) & 0xFF])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import random
 import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,9 +21,11 @@ import msgspec
 from drivers.emulators.pty_line import PtyLine, Split
 from drivers.emulators.thermometer_control import ControlSocket, ScenarioClock
 from drivers.emulators.thermometer_faults import Spoiler
-from drivers.emulators.thermometer_modules import MODULES
+from drivers.emulators.thermometer_module import NO_OPTIONS, Module
 from drivers.emulators.thermometer_scene import Change, Scene, check_change, read_scenario
 from drivers.errors import OptionError
+from drivers.finding import names
+from drivers.thermometer import model_of
 
 _LONGEST_WAIT_S: Final = 1.0
 _NO_CHANGE: Final = Change()
@@ -34,6 +37,7 @@ class EmulatorSettings:
 
     `jitter_c`: standard deviation of the sensor's noise. `baud`, `rate_hz`: None as the module is shipped. `streaming`
     false: it speaks only when asked. `delay_s`: from question to answer. `fault_every`: each n-th frame is hit.
+    `options`: those of the driver that say what kind of module it is.
     `scenario`: file of JSON lines. `control`: path of a Unix datagram socket that takes changes.
     """
 
@@ -48,6 +52,7 @@ class EmulatorSettings:
     fault_every: int = 3
     scenario: Path | None = None
     control: Path | None = None
+    options: Mapping[str, object] = field(default_factory=lambda: NO_OPTIONS)
 
 
 class ThermometerEmulator:
@@ -58,16 +63,16 @@ class ThermometerEmulator:
     """
 
     def __init__(self, model: str, link: Path, settings: EmulatorSettings | None = None) -> None:
-        if model not in MODULES:
-            raise OptionError(f"thermometer {model!r} cannot be emulated; known are: {', '.join(sorted(MODULES))}")
         settings = self._settings = settings or EmulatorSettings()
         rng = random.Random(settings.seed)
-        self._module = MODULES[model](settings.streaming)
+        # First what names a model that there is not, in the driver's own words.
+        known, _ = model_of(model, {"port": str(link), **settings.options})
+        self._module = _device(model)(settings.streaming, settings.options)
         self._period_s = None if settings.rate_hz is None else 1 / settings.rate_hz
         # A struct built by hand is not checked by its construction.
         start = check_change(msgspec.to_builtins(settings.start))
         self._scene = Scene(start, settings.jitter_c, rng)
-        self._spoiler = Spoiler(model, self._module, settings.fault_every, rng)
+        self._spoiler = Spoiler(known, self._module, settings.fault_every, rng)
         self._line = PtyLine(link, settings.baud or self._module.baud, settings.split, rng)
         self._steps = [] if settings.scenario is None else read_scenario(settings.scenario)
         self._pending: deque[tuple[float, bytes]] = deque()
@@ -82,6 +87,19 @@ class ThermometerEmulator:
     def path(self) -> str:
         """The pseudo-terminal behind the link now."""
         return self._line.path
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        """What a gate file says to reach it."""
+        return {"port": str(self._line.link), **self._settings.options}
+
+    def unplug(self) -> None:
+        """As when the cable is pulled."""
+        self.set(fault="unplug")
+
+    def replug(self) -> None:
+        """Under the same link, as another device."""
+        self.set(fault="replug")
 
     def set(self, **change: Any) -> None:
         """Change the scene: `object_c`, `ambient_c`, `body_c`, `fault`, as in a scenario. Raises OptionError."""
@@ -201,6 +219,16 @@ class ThermometerEmulator:
         ready, _, _ = select.select(ends, [], [], wait_s)
         if self._wake_r in ready:
             os.read(self._wake_r, 64)
+
+
+def _device(model: str) -> type[Module]:
+    """The emulated module for a driver. Somebody else's is the `Device` of the module NAME_device beside the driver."""
+    place = f"{model}_device" if model not in names("thermometer") else f"drivers.emulators.thermometers.{model}"
+    try:
+        device: type[Module] = importlib.import_module(place).Device
+    except ImportError as error:
+        raise OptionError(f"thermometer {model!r} can't be emulated: {error}") from error
+    return device
 
 
 def run_foreground(

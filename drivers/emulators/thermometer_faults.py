@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from drivers.emulators.thermometer_modules import Module, Seen
+from drivers.emulators.thermometer_module import Module, Seen
 from drivers.emulators.thermometer_scene import Scene
-from drivers.thermometer.models import MODELS
+from drivers.thermometer.model import Model
 
 Spoil = Callable[[bytes, Module, random.Random], bytes]
 
@@ -59,8 +59,8 @@ _SOMETIMES: Final[dict[str, Spoil]] = {
 class Spoiler:
     """Puts the scene's fault into what the sensor sees and into what goes out on the line."""
 
-    def __init__(self, model: str, module: Module, every: int, rng: random.Random) -> None:
-        self._model = MODELS[model]
+    def __init__(self, model: Model, module: Module, every: int, rng: random.Random) -> None:
+        self._model = model
         self._module = module
         self._every = every
         self._rng = rng

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from drivers.emulators.scenario import steps_for
-from drivers.emulators.thermometer_modules import Seen
+from drivers.emulators.thermometer_module import Seen
 from drivers.errors import OptionError
 
 FaultName = Literal[
@@ -34,6 +34,9 @@ FaultName = Literal[
 ]
 FAULTS: tuple[str, ...] = get_args(FaultName)
 
+# What else may stand in the picture of an array; a module with a single spot does not see it.
+Beside = Literal["cup", "warm_cup", "lamp", "engine"]
+
 Celsius = Annotated[float, msgspec.Meta(ge=-273.15, le=400)]
 
 # Invented for the emulator, since makers do not publish how their modules get from skin to body: whoever is at least
@@ -47,12 +50,14 @@ _WALL_ABOVE_AMBIENT_C = 0.3
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A change of the scene. `object_c` null: nobody in front. `body_c` null: derived from the object.
 
+    `beside`: all that an array sees besides.
     `fault` null ends a fault; `replug` does the same and says it plainly after `unplug`.
     """
 
     object_c: Celsius | UnsetType | None = UNSET
     ambient_c: Celsius | UnsetType = UNSET
     body_c: Celsius | UnsetType | None = UNSET
+    beside: tuple[Beside, ...] | UnsetType = UNSET
     fault: FaultName | Literal["replug"] | UnsetType | None = UNSET
 
 
@@ -69,6 +74,7 @@ class Scene:
         self._object_c: float | None = 33.2
         self._ambient_c = 21.0
         self._body_c: float | None = None
+        self._beside: tuple[str, ...] = ()
         self._jitter_c = jitter_c
         self._rng = rng
         self.fault: FaultName | None = None
@@ -82,6 +88,8 @@ class Scene:
             self._ambient_c = change.ambient_c
         if change.body_c is not UNSET:
             self._body_c = change.body_c
+        if change.beside is not UNSET:
+            self._beside = change.beside
         if change.fault is not UNSET:
             self.fault = None if change.fault == "replug" else change.fault
 
@@ -91,9 +99,9 @@ class Scene:
         ambient_c = self._ambient_c + self._rng.gauss(0, self._jitter_c)
         if self._object_c is None:
             wall_c = self._ambient_c + _WALL_ABOVE_AMBIENT_C + noise_c
-            return Seen(wall_c, ambient_c, wall_c)
+            return Seen(wall_c, ambient_c, wall_c, self._beside)
         body_c = _body_of(self._object_c) if self._body_c is None else self._body_c
-        return Seen(self._object_c + noise_c, ambient_c, body_c + noise_c)
+        return Seen(self._object_c + noise_c, ambient_c, body_c + noise_c, self._beside)
 
 
 def _body_of(object_c: float) -> float:

@@ -31,6 +31,11 @@ class BaudProbe:
         self.next_change_at_s = now_s + _PROBE_S
         return self.baud
 
+    def hopeful(self, now_s: float) -> None:
+        """An answer came that is not yet a whole reading: give it the same time again."""
+        if self.found_baud is None and len(self._bauds) > 1:
+            self.next_change_at_s = now_s + _PROBE_S
+
     def found(self) -> None:
         """A good frame came at this baud: stay."""
         self.found_baud = self.baud

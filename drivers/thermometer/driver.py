@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from drivers.thermometer.baud_probe import BaudProbe
 from drivers.thermometer.capture import Capture
 from drivers.thermometer.dialogue import Dialogue
 from drivers.thermometer.mode_habit import ModeHabit
-from drivers.thermometer.models import Model
+from drivers.thermometer.model import Model
 from drivers.thermometer.options import ThermometerOptions, asked_mode
 from drivers.thermometer.quality import QualityJudge
 from drivers.thermometer.scan import Counters, Frame
@@ -21,14 +22,14 @@ from drivers.thermometer.scan import Counters, Frame
 Clock = Callable[[], float]
 
 _READ_BYTES: Final = 256
-# At 2400 baud a byte takes 4 ms and a USB adapter holds it 16 ms more: after this gap the rest will not come.
-_BURST_GAP_S: Final = 0.5
 # A frame under way is given this long before the next question.
 _FRAME_LEFT_S: Final = 1.0
 # If nobody read for this long, what waits in the port is a thing of the past and not a reading.
 _BACKLOG_S: Final = 1.0
 # The module keeps its mode in memory that wears out: do not set it over and over.
 _MODE_AGAIN_S: Final = 5.0
+# Nor tell one again and again to stop what it goes on doing.
+_REMEDY_AGAIN_S: Final = 5.0
 
 
 class SerialThermometer:
@@ -58,6 +59,7 @@ class SerialThermometer:
         self._ready: deque[Reading] = deque()
         self._heard_at_s = self._good_at_s = self._read_ended_at_s = now_s
         self._mode_at_s = now_s
+        self._remedy_not_before_s = now_s
         self._habit = ModeHabit()
         self._begun = False
         self._port = SerialPort(options.port, self._probe.baud, f"thermometer {model.name}")
@@ -67,6 +69,11 @@ class SerialThermometer:
     def counters(self) -> Counters:
         """What the codec has met since opening."""
         return self._codec.counters
+
+    @property
+    def note(self) -> str:
+        """What the device answered in place of values, in words; empty if nothing."""
+        return self._codec.note
 
     @property
     def found_baud(self) -> int | None:
@@ -124,12 +131,14 @@ class SerialThermometer:
     def _wait_s(self, deadline_s: float) -> float:
         until_s = min(deadline_s, self._ask_at_s(), self._probe.next_change_at_s)
         if self._codec.waiting_bytes:
-            until_s = min(until_s, self._heard_at_s + _BURST_GAP_S)
+            until_s = min(until_s, self._heard_at_s + self.model.burst_gap_s)
         return max(0.0, until_s - self._clock())
 
     def _ask_at_s(self) -> float:
         """In the middle of a frame a question can wait, but not for ever: noise may look like a frame's beginning."""
-        return self._dialogue.next_ask_at_s + (_FRAME_LEFT_S if self._codec.waiting_bytes else 0.0)
+        due_s = self._dialogue.next_ask_at_s
+        quiet_s = math.inf if self._codec.waiting_bytes else self._heard_at_s + self.model.gap_s
+        return max(due_s, min(quiet_s, due_s + _FRAME_LEFT_S))
 
     def _speak(self, now_s: float) -> None:
         baud = self._probe.change(now_s)
@@ -138,6 +147,8 @@ class SerialThermometer:
             self._begun = False
         if not self._begun:
             self._begun = True
+            if self.model.opening:
+                self._port.write(self.model.opening)
             self._send_mode(now_s)
             self._dialogue.restart(now_s)
         if now_s < self._ask_at_s():
@@ -146,9 +157,29 @@ class SerialThermometer:
             self._send_mode(now_s)
             self._dialogue.restart(now_s)
             return
+        if self._sends_remedy(now_s):
+            return
         question = self._dialogue.question(now_s)
         if question is not None:
-            self._port.write(question)
+            self._ask(question)
+
+    def _sends_remedy(self, now_s: float) -> bool:
+        if now_s < self._remedy_not_before_s:
+            return False
+        remedy = self._codec.remedy()
+        if not remedy:
+            return False
+        self._remedy_not_before_s = now_s + _REMEDY_AGAIN_S
+        self._port.write(remedy)
+        self._dialogue.restart(now_s)
+        return True
+
+    def _ask(self, question: bytes) -> None:
+        if self.model.one_at_a_time:
+            self._port.flush_input()
+            self._codec.forget()
+        self._codec.asked(question)
+        self._port.write(question)
 
     def _send_mode(self, now_s: float) -> None:
         self._mode_at_s = now_s
@@ -158,16 +189,20 @@ class SerialThermometer:
 
     def _hear(self, data: bytes) -> None:
         now_s = self._clock()
+        good_before = self._codec.counters.good
         if data:
             self._heard_at_s = now_s
             self._capture.keep(data)
             frames = self._codec.feed(data)
-        elif self._codec.waiting_bytes and now_s - self._heard_at_s >= _BURST_GAP_S:
+        elif self._codec.waiting_bytes and now_s - self._heard_at_s >= self.model.burst_gap_s:
             frames = self._codec.end_burst()
         else:
             return
         for frame in frames:
             self._take(frame, self._heard_at_s)
+        if not frames and self._codec.counters.good > good_before:
+            self._probe.hopeful(now_s)
+            self._dialogue.answered(self._heard_at_s)
 
     def _take(self, frame: Frame, at_s: float) -> None:
         self._good_at_s = at_s

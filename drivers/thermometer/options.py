@@ -8,14 +8,17 @@ from typing import Annotated, Literal
 import msgspec
 
 from drivers.errors import OptionError
+from drivers.finding import driver_module, parse_options
 from drivers.protocols import Mode
-from drivers.thermometer.models import MODELS, Model
+from drivers.thermometer.model import Model
 
-Baud = Literal[2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400]
+Baud = Literal[2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800]
 
 
 class ThermometerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`port`: a stable path, such as one under /dev/serial/by-id. `baud`: do not search, it is this one.
+    """Every model takes these; a model with more has a subclass of its own.
+
+    `port`: a stable path, such as one under /dev/serial/by-id. `baud`: do not search, it is this one.
 
     `mode` (only where the module has the switch): `body` or `object`; `body` unless said. `poll_ms`: time between two
     questions to a module that must be asked. `capture`: file to which received bytes are appended, up to 1 MiB.
@@ -32,26 +35,16 @@ class ThermometerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     stuck_after_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 15.0
 
 
-def find_model(name: str) -> Model:
-    """The model called `name`. Raises OptionError naming those there are."""
-    model = MODELS.get(name)
-    if model is None:
-        raise OptionError(f"thermometer {name!r} is not known; known are: {', '.join(sorted(MODELS))}")
-    return model
-
-
-def check_options(model: Model, options: Mapping[str, object]) -> ThermometerOptions:
-    """`options` if `model` can take them. Raises OptionError naming the driver, the option and what is allowed."""
-    try:
-        checked = msgspec.convert(dict(options), ThermometerOptions)
-    except msgspec.ValidationError as error:
-        allowed = ", ".join(ThermometerOptions.__struct_fields__)
-        raise OptionError(f"thermometer {model.name}: {error}; allowed options: {allowed}") from error
+def model_of(name: str, options: Mapping[str, object]) -> tuple[Model, ThermometerOptions]:
+    """The model called `name` as these options make it. Raises OptionError naming what is wrong and what there is."""
+    module = driver_module("thermometer", name)
+    checked: ThermometerOptions = parse_options("thermometer", name, module.Options, options)
+    model: Model = module.model(checked)
     if checked.mode is not None and not model.mode_commands:
         raise OptionError(
-            f"thermometer {model.name}: option mode = {checked.mode!r}, but this module has no mode; leave it out"
+            f"thermometer driver {name!r}: mode = {checked.mode!r}, but this module has no mode; leave it out"
         )
-    return checked
+    return model, checked
 
 
 def asked_mode(model: Model, options: ThermometerOptions) -> Mode | None:

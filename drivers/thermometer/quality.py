@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.protocols import Mode
-from drivers.thermometer.models import Model, Range
+from drivers.thermometer.model import Model, Range
 from drivers.thermometer.scan import Frame
 
 # Below this nobody stands in front: an empty lane may well look the same for minutes.
@@ -11,7 +11,7 @@ _SOMEBODY_ABOVE_C = 30.0
 
 
 class QualityJudge:
-    """Marks frames of one connection: `out_of_range`, `mode_mismatch`, `stuck`, else `ok`.
+    """Marks frames of one connection: what they say themselves, `out_of_range`, `mode_mismatch`, `stuck`; else `ok`.
 
     Stuck: at least `stuck_after` frames over at least `stuck_after_s`, all the same to the last digit, though
     somebody seems to stand there. A working sensor moves by its own noise.
@@ -34,7 +34,8 @@ class QualityJudge:
             "mode_mismatch": self._asked_mode is not None and frame.mode != self._asked_mode,
             "stuck": self._is_stuck(frame, now_s),
         }
-        return tuple(name for name, holds in marks.items() if holds) or ("ok",)
+        found = tuple(name for name, holds in marks.items() if holds and name not in frame.marks)
+        return frame.marks + found or ("ok",)
 
     def _count_same(self, frame: Frame, now_s: float) -> None:
         if frame.raw != self._last_raw:

@@ -40,6 +40,12 @@ class ReconnectingThermometer:
         """Time since the last reading, or since the start."""
         return int((self._clock() - self._good_at_s) * 1000)
 
+    @property
+    def note(self) -> str:
+        """What the device answers in place of values, in words; empty if nothing."""
+        thermometer = self._thermometer
+        return "" if thermometer is None else thermometer.note
+
     def read(self, timeout_s: float) -> Reading | None:
         """The next reading, or None if none came in time, the thermometer being away or silent."""
         deadline_s = self._clock() + timeout_s

@@ -14,6 +14,8 @@ STATES: Final = {
     "escalate": Words("上报", "ESCALATE"),
     "fault": Words("设备故障", "FAULT"),
 }
+# Where no code can be read, nobody is asked for one.
+WAITING: Final = {"prompt_card": Words("请刷卡", "TAP YOUR CARD")}
 CHECKING: Final = Words("查验中", "CHECKING")
 
 CHECKS: Final = {
@@ -59,6 +61,9 @@ ATTENDANCE: Final = {
 PICTOGRAMS: Final = {
     "prompt_scan": "scan",
     "prompt_one_code": "scan",
+    "prompt_scan_or_card": "scan",
+    "prompt_card": "card",
+    "prompt_document": "card",
     "prompt_measure_forehead": "measure",
     "prompt_measure_wrist": "measure",
     "prompt_measure_neck": "measure",

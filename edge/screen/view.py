@@ -176,7 +176,9 @@ def _title(lane: LaneView) -> Words:
 def _word(lane: LaneView) -> Words:
     """The word of the state; while a passage is under way nobody is told to scan again."""
     begun = any(tick.state in ("done", "failed", "warned") for tick in lane.ticks)
-    return texts.CHECKING if lane.state == "wait" and begun else word(texts.STATES, lane.state)
+    if lane.state != "wait":
+        return word(texts.STATES, lane.state)
+    return texts.CHECKING if begun else texts.WAITING.get(lane.prompt, texts.STATES["wait"])
 
 
 def _step(tick: Tick) -> Step:
@@ -191,11 +193,12 @@ def _reading(lane: LaneView) -> Reading | None:
 
 
 def _holder(lane: LaneView) -> Words:
-    """Class, tail of the pass and party: never a name, never a number of a document."""
+    """Class, tail of the pass, shortened plate and party: never a name, never a number of a document."""
     if not lane.pass_class and not lane.tail:
-        return Words()
+        return Words(lane.plate, lane.plate)
     kind = word(texts.CLASSES, lane.pass_class)
     tail = f" …{lane.tail}" if lane.tail else ""
+    tail += f" {lane.plate}" if lane.plate else ""
     zh, en = f"{kind.zh}{tail}", f"{kind.en}{tail}"
     if lane.party_size > 1:
         zh, en = (

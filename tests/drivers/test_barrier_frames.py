@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.barrier.lcus_frames import FrameReader, switch
-from drivers.barrier.modbus_frames import (
+from drivers.modbus_rtu import (
     MAX_FRAME,
     ModbusRefusal,
     ReplyReader,

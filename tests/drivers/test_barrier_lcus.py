@@ -25,7 +25,7 @@ from drivers.barrier import open_board
 board = open_board("lcus", {"port": sys.argv[1]})
 board.pulse(0, 60.0)
 if os.fork() == 0:
-    time.sleep(20)
+    time.sleep(60)
     os._exit(0)
 sys.stdout.write("open\\n"); sys.stdout.flush()
 time.sleep(60)

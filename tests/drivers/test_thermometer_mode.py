@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from drivers.emulators import thermometer_modules
 from drivers.emulators.thermometer import EmulatorSettings, ThermometerEmulator
-from drivers.emulators.thermometer_modules import Lu90614, Seen
-from drivers.thermometer import lu90614, open_thermometer
+from drivers.emulators.thermometer_module import Seen
+from drivers.emulators.thermometers import lu90614 as lu90614_device
+from drivers.thermometer import open_thermometer
 from drivers.thermometer.mode_habit import ModeHabit
+from drivers.thermometer.models import lu90614
 
 
-class Forgetful(Lu90614):
+class Forgetful(lu90614_device.Device):
     """Measures once for each time that it is told its mode."""
 
     _told = False
@@ -29,7 +30,7 @@ class Forgetful(Lu90614):
 def test_a_module_that_wants_its_mode_before_every_measurement_gives_a_stream_of_readings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(thermometer_modules.MODULES, "lu90614", Forgetful)
+    monkeypatch.setattr(lu90614_device, "Device", Forgetful)
     link = tmp_path / "port"
     with ThermometerEmulator("lu90614", link, EmulatorSettings(jitter_c=0.0)):
         thermometer = open_thermometer("lu90614", {"port": str(link)})

@@ -4,11 +4,12 @@ import math
 
 import pytest
 
-from drivers.thermometer import MODELS, gy614v3, gy9061x, lu90614
 from drivers.thermometer.baud_probe import BaudProbe
 from drivers.thermometer.dialogue import Dialogue
+from drivers.thermometer.models import gy614v3, gy9061x, lu90614
 from drivers.thermometer.quality import QualityJudge
 from drivers.thermometer.scan import Frame
+from tests.drivers.thermometers import MODELS
 
 
 def dialogue(name: str) -> Dialogue:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from checkpoint import cose
+from checkpoint.cards import CardRow, Cards
 from checkpoint.formats import gk1
 from checkpoint.formats.city import CitySystem
 from checkpoint.level import LaneLevel
@@ -104,6 +107,11 @@ class Bench:
         site_use: SiteUse | None = None,
         place: PlaceCodes | None = None,
         city: tuple[CitySystem, ...] = (),
+        readers: Mapping[str, tuple[facts.Brings, ...]] = MappingProxyType({}),
+        cards: Iterable[CardRow] = (),
+        camera: bool = True,
+        thermometer: bool = True,
+        door_open_ms: int | None = None,
     ) -> None:
         where = Where("garden", direction, direction, lane_kind)
         here = ("garden", "grid-1", "city")
@@ -117,16 +125,19 @@ class Bench:
             has_presence=sensor,
             has_beam=True,
             has_barrier=True,
-            has_thermometer=True,
+            has_thermometer=thermometer,
             pulse_ms=pulse_ms,
             blind=Blind(bytes(32)),
             site_use=site_use,
             place=place,
             city=city,
+            has_camera=camera,
+            readers=readers,
+            door_open_ms=door_open_ms,
         )
         self._site_use = site_use
         parsed = parse_policy(policy)
-        world = World(parsed, trust(), attendance, False, 10.0, 10.0, None)
+        world = World(parsed, trust(), attendance, False, 10.0, 10.0, None, cards=Cards(cards))
         numbers = count(1)
         level = LaneLevel(parsed.temperature)
         self.lane = Lane(settings, world, lambda _at_ms: next(numbers).to_bytes(16, "big"), level)

@@ -30,7 +30,11 @@ def test_the_drivers_accept_every_shipped_gate_file(path):
 def test_every_refused_device_has_its_own_line():
     problems = device_problems(
         changed(
-            {"camera": Device("v4l2", {"devise": "/dev/video0"}), "thermometer": Device("mercury")},
+            {
+                "camera": Device("v4l2", {"devise": "/dev/video0"}),
+                "thermometer": Device("mercury"),
+                "readers": {"left": Device("gm65", {"port": ""}), "right": Device("crystal-ball")},
+            },
             boards={"main": Device("modbus_relay", {"port": "/dev/x", "baud": 1})},
         )
     )
@@ -38,6 +42,8 @@ def test_every_refused_device_has_its_own_line():
         "[boards / main",
         "[lanes #1 / camera",
         "[lanes #1 / thermometer",
+        "[lanes #1 / readers / left",
+        "[lanes #1 / readers / right",
     ]
 
 
@@ -69,3 +75,14 @@ def test_another_board_has_nothing_of_it():
     wiring = wiring_of(load_gate_file(MODBUS), "other")
     assert wiring.releases == ()
     assert wiring.inverted == frozenset()
+
+
+def test_the_readers_on_the_configuration_page_are_taken(tmp_path):
+    page = (GATES.parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (example,) = [text.split("```")[0] for text in page.split("```toml\n")[1:] if "[lanes.readers." in text]
+    head = MODBUS.read_text(encoding="utf-8").split("[[lanes]]")[0].replace("[boards.main]", "[boards.relay]")
+    path = tmp_path / "gate.toml"
+    path.write_text(head + example, encoding="utf-8")
+    file = load_gate_file(path)
+    assert device_problems(file) == ()
+    assert set(file.lanes[0].readers) == {"scanner", "id-card"}

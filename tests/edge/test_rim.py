@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from drivers.protocols import Reading
 from edge import board_facts, facts
 from edge.core import FaultOver, FaultSeen, Item, LaneFact
 from edge.rim import SILENT_MS, BoardEar, ThermometerEar
 from firmware_config.load import load_gate_file
+from firmware_config.schema import InputWire
 
 TWO_LANES = Path(__file__).parents[2] / "firmware_config" / "gates" / "person-two-lanes-gy614v3-modbus.toml"
 
@@ -113,3 +116,19 @@ def test_a_beam_found_broken_when_the_board_comes_back_is_nobody_going_through()
         assert items == []
         ear(board_facts.InputChanged(wire.board, wire.terminal, True, 9))
         assert isinstance(items.pop(), LaneFact)
+
+
+def test_a_door_is_told_with_its_own_time_also_when_it_is_found_open() -> None:
+    items: list[Item] = []
+    file = load_gate_file(TWO_LANES)
+    lane = file.lanes[0]
+    inputs = msgspec.structs.replace(lane.inputs, door=InputWire("main", 9, True))
+    ear = BoardEar(
+        msgspec.structs.replace(file, lanes=(msgspec.structs.replace(lane, inputs=inputs), file.lanes[1])), items.append
+    )
+    ear(board_facts.InputChanged("main", 9, True, 5, first=True))
+    ear(board_facts.InputChanged("main", 9, False, 8))
+    assert items == [
+        LaneFact(lane.name, facts.DoorMoved(True, 5, True)),
+        LaneFact(lane.name, facts.DoorMoved(False, 8)),
+    ]

@@ -12,8 +12,9 @@ from checkpoint.documents import Document, DocumentKind
 from checkpoint.foreign.keys import ForeignKey
 from checkpoint.foreign.trust_rows import encode_foreign, foreign_from_content
 from checkpoint.policy import parse_policy
+from checkpoint.roster import encode_roster
 from checkpoint.status_list import make_status
-from checkpoint.steps import NO_STEPS, SECRET_BYTES, StepSecret, encode_roster
+from checkpoint.steps import NO_STEPS, SECRET_BYTES, StepSecret
 from checkpoint.trust import encode_trust, trust_from_content
 from edge.clock import Moment
 from edge.downlink import PolicyInstalled, StatusInstalled, TrustInstalled

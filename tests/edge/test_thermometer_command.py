@@ -7,8 +7,9 @@ import pytest
 from drivers.emulators.thermometer import EmulatorSettings, ThermometerEmulator
 from drivers.emulators.thermometer_scene import Change
 from drivers.errors import DeviceGoneError, OptionError
-from drivers.thermometer import MODELS
+from drivers.finding import driver_module
 from edge.thermometer_command import read_json_lines
+from tests.drivers.thermometers import MODELS
 
 KEYS = {"model", "mode", "object_c", "ambient_c", "body_c", "quality", "mono_ms", "raw"}
 
@@ -16,8 +17,9 @@ KEYS = {"model", "mode", "object_c", "ambient_c", "body_c", "quality", "mono_ms"
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_model_prints_as_json_with_all_keys(name, tmp_path):
     link = tmp_path / "port"
-    with ThermometerEmulator(name, link, EmulatorSettings(jitter_c=0.0)):
-        lines = list(read_json_lines(name, str(link), 3, 5.0))
+    example = driver_module("thermometer", name).PROFILE.example
+    with ThermometerEmulator(name, link, EmulatorSettings(jitter_c=0.0, options=example)):
+        lines = list(read_json_lines(name, str(link), 3, 5.0, example))
     assert len(lines) == 3
     for line in lines:
         assert set(json.loads(json.dumps(line))) == KEYS

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from drivers.barrier import lcus, modbus, nothing
+from drivers.finding import driver_module
 from drivers.registry import names
 from firmware_config import schema
 from firmware_config.forms import in_words
@@ -30,7 +30,7 @@ SECTIONS = {
     "A device:": schema.Device,
     "The enrolment": schema.Enrolment,
 }
-BOARDS = {"modbus_relay": modbus.Options, "lcus": lcus.Options, "none": nothing.Options}
+BOARDS = {name: driver_module("board", name).Options for name in names("board")}
 
 
 def sections(page):

@@ -141,6 +141,27 @@ def test_everything_wrong_is_told_in_one_go(write):
             '"/dev/guankou/board"',
             "[lanes #1 / thermometer / options] port = '/dev/guankou/board': [boards / main] has this port already",
         ),
+        (
+            "[lanes.inputs]",
+            '[lanes.readers.Scanner]\ndriver = "gm65"\n[lanes.inputs]',
+            "[lanes #1 / readers] Scanner: its name must be 1 to 32 small letters, digits and hyphens",
+        ),
+        (
+            "[lanes.inputs]",
+            "".join(f'[lanes.readers.r{n}]\ndriver = "gm65"\n' for n in range(9)) + "[lanes.inputs]",
+            "[lanes #1] readers: has 9 tables; at most 8 are allowed",
+        ),
+        (
+            "[lanes.inputs]",
+            '[lanes.readers.scanner]\ndriver = "gm65"\noptions = { port = "/dev/guankou/board" }\n[lanes.inputs]',
+            "[lanes #1 / readers / scanner / options] port = '/dev/guankou/board': "
+            "[boards / main] has this port already",
+        ),
+        (
+            "[lanes.inputs]",
+            "door_open_s = 0\n[lanes.inputs]",
+            "[lanes #1] door_open_s = 0: must be a number from 1 to 3600",
+        ),
     ],
 )
 def test_a_wrong_value_is_told_with_its_place_and_what_is_allowed(write, old, new, line):
@@ -157,6 +178,18 @@ def test_lane_names_are_unique(write):
 def test_two_lanes_never_share_a_relay(write):
     assert refusals(write(TWO_LANES.replace("channel = 1", "channel = 0"))) == [
         "[lanes #2 / barrier] channel = 0: [lanes #1 / barrier] uses this channel of board 'main' already"
+    ]
+
+
+def test_two_readers_may_call_one_host_and_never_listen_on_one_port(write):
+    def two(driver, key, address):
+        options = f'options = {{ {key} = "{address}", port = 8091 }}'
+        tables = "".join(f'[lanes.readers.{name}]\ndriver = "{driver}"\n{options}\n' for name in ("a", "b"))
+        return write(GOOD.replace("[lanes.inputs]", tables + "[lanes.inputs]", 1))
+
+    load_gate_file(two("hikvision", "host", "192.0.2.64"))
+    assert refusals(two("plate_push", "address", "192.0.2.1")) == [
+        "[lanes #1 / readers / b / options] port = '192.0.2.1:8091': [lanes #1 / readers / a] has this port already"
     ]
 
 

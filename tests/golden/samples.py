@@ -15,7 +15,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from checkpoint import cbor, chain, cose, documents, records, seal, site_wire, steps, trust, wire
+from checkpoint import cards, cbor, chain, cose, documents, records, roster, seal, site_wire, steps, trust, wire
 from checkpoint.formats import gk1, gk1_variants
 from checkpoint.passes import Claims, Travel
 from checkpoint.site_rules import Crossing
@@ -185,6 +185,11 @@ KEY_ROW = documents.KeyRow(
 WEEK = steps.week_at(AT_S)
 ROSTER = tuple(steps.StepSecret("sunrise-garden", WEEK + number, bytes([70 + number]) * 32) for number in (-1, 0, 1))
 STEP_SECRET = ROSTER[1].secret
+CARDS = (
+    cards.CardRow("em4100", bytes.fromhex("0063E9AE"), b"pass 1"),
+    cards.CardRow("iso14443a", bytes.fromhex("FB0EE20B"), b"pass 1"),
+    cards.CardRow("plate", cards.plate_number("赣A12345"), b"pass 2"),
+)
 STATUS = make_status(
     {0: 1, 5: 2, 63: 3},
     64,
@@ -217,7 +222,13 @@ def sealed_roster() -> bytes:
     public = seal.sealing_public(GATE_KEY)
     sender = X25519PrivateKey.from_private_bytes(bytes([7]) * 32)
     with mock.patch.object(seal, "X25519PrivateKey", SimpleNamespace(generate=lambda: sender)):
-        return steps.encode_roster(ROSTER, public)
+        return roster.encode_roster(ROSTER, public)
+
+
+def roster_opened() -> bytes:
+    """What is sealed in a roster with cards: how it is packed may differ between versions of zstd."""
+    content = roster.encode_roster(ROSTER, seal.sealing_public(GATE_KEY), CARDS)
+    return wire.expand(seal.open_sealed(content, seal.sealing_key(GATE_KEY), roster.PURPOSE))
 
 
 def status_expanded() -> bytes:
@@ -263,6 +274,7 @@ def encoded() -> dict[str, dict[str, str]]:
             "keys": wire.expand(documents.pack_document(ROOT_KEY, KEYS)).hex(),
             "content of gates": site_wire.encode_gates(GATES).hex(),
             "content of roster": sealed_roster().hex(),
+            "roster with cards, opened": roster_opened().hex(),
             "content of status": status_expanded().hex(),
         },
         "passes": passes(),

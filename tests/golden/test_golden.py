@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from checkpoint import cbor, documents, records, seal, site_wire, steps, topics, wire
+from checkpoint import cbor, documents, records, roster, seal, site_wire, steps, topics, wire
 from checkpoint.formats import read_pass
 from checkpoint.status_list import status_from_content
 from checkpoint.trust import TrustList
@@ -62,7 +62,13 @@ def test_a_stored_list_of_gates_is_still_read() -> None:
 
 def test_a_stored_roster_is_still_opened_by_its_gate() -> None:
     content = bytes.fromhex(golden("documents")["content of roster"])
-    assert steps.decode_roster(content, seal.sealing_key(samples.GATE_KEY)) == samples.ROSTER
+    assert roster.decode_roster(content, seal.sealing_key(samples.GATE_KEY)).secrets == samples.ROSTER
+
+
+def test_a_stored_roster_with_cards_is_still_read() -> None:
+    plain = wire.compress(bytes.fromhex(golden("documents")["roster with cards, opened"]))
+    content = seal.seal(plain, seal.sealing_public(samples.GATE_KEY), roster.PURPOSE)
+    assert roster.decode_roster(content, seal.sealing_key(samples.GATE_KEY)) == (samples.ROSTER, samples.CARDS)
 
 
 def test_a_stored_status_list_is_still_read() -> None:

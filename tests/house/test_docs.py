@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from central.config import ConfigFile
-from checkpoint import documents, records, site_rules, site_wire, topics, trust, wire
+from checkpoint import cards, documents, records, site_rules, site_wire, steps, topics, trust, wire
 from checkpoint.reasons import ALL
 from drivers import registry
 from drivers.emulators.thermometer_scene import FAULTS
@@ -47,7 +47,7 @@ def test_every_field_that_travels_is_documented() -> None:
     words = set(re.findall(r"\w+", (DOCS / "wire.md").read_text(encoding="utf-8")))
     forms = [
         form
-        for module in (wire, records, documents, trust, site_wire, site_rules)
+        for module in (wire, records, documents, trust, site_wire, site_rules, steps, cards)
         for form in vars(module).values()
         if isinstance(form, type) and issubclass(form, msgspec.Struct) and form.__struct_config__.array_like
     ]
@@ -117,7 +117,7 @@ def test_every_reason_is_documented() -> None:
     assert not [code for code in ALL if f"`{code}`" not in text]
 
 
-DRIVER_PAGES = {"thermometer": "thermometers.md", "board": "boards.md", "camera": "vision.md"}
+DRIVER_PAGES = {"thermometer": "thermometers.md", "board": "boards.md", "camera": "vision.md", "reader": "readers.md"}
 
 
 @pytest.mark.parametrize("kind", sorted(DRIVER_PAGES))

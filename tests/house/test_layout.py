@@ -34,8 +34,8 @@ ONLY_IN = {
     "zxingcpp": ("drivers/decoder",),
     "pyzbar": ("drivers/decoder",),
     "numpy": (*_VISION, "drivers/protocols.py"),
-    "serial": ("drivers/serial_port.py",),
-    "paho": ("edge/mqtt.py", "central/mqtt.py"),
+    "serial": ("drivers/serial_port.py", "drivers/ports.py"),
+    "paho": ("edge/mqtt.py", "edge/doctor/broker.py", "central/mqtt.py", "drivers/mqtt_port.py"),
     "sqlite_utils": ("central/store/",),
     "uvicorn": ("webscreen/host.py",),
 }

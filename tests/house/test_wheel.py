@@ -42,6 +42,8 @@ def test_the_wheel_holds_six_packages_and_their_files(wheel: Path) -> None:
         "webscreen/py.typed",
         "firmware_config/policies/everyday.toml",
         "firmware_config/gates/person-gy614v3-modbus.toml",
+        "firmware_config/systemd/guankou-gate.service",
+        "drivers/thermometer/maps/pyrousb.toml",
         "edge/screen/pages/guard.html",
         "central/screen/static/operators.js",
         "central/resident/pages/resident.html",

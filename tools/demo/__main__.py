@@ -1,4 +1,4 @@
-"""`./dev demo`: watch the gates work; `./dev demo --once`: play the script and let the judge compare every side."""
+"""`./dev demo`: watch the gates work; `--once`: play the script, and let the judge compare every side; `--devices`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from central.keys import load_key
+from tools.demo.devices import show
 from tools.demo.evidence import collector_records, gate_records, openings
 from tools.demo.judge import Finding, GateEvidence, judge_gate, judge_scene
 from tools.demo.office import Office
@@ -33,15 +34,20 @@ _console = Console(width=None if sys.stdout.isatty() else 150)
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="play the script once, compare, and exit 0 if all agree")
+    parser.add_argument("--devices", action="store_true", help="one passage for each family of devices, and a table")
     parser.add_argument("--folder", type=Path, help="keep everything here instead of in a temporary folder")
     options = parser.parse_args(arguments)
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=False)
-        return _run(options.folder, options.once)
+        return _start(options.folder, options)
     with tempfile.TemporaryDirectory(prefix="guankou-demo-") as folder:
         # As root, mosquitto gives up its rights and must still get to its own files; the secret ones guard themselves.
         Path(folder).chmod(0o711)
-        return _run(Path(folder), options.once)
+        return _start(Path(folder), options)
+
+
+def _start(folder: Path, options: argparse.Namespace) -> int:
+    return show(folder, _console) if options.devices else _run(folder, options.once)
 
 
 def _run(folder: Path, once: bool) -> int:
@@ -191,7 +197,7 @@ def _keep_coming(town: Town, office: Office, number: int, stop: threading.Event)
     place, chance = PLACES[number], random.Random(number)
     street = town.streets[place.street]
     while not stop.is_set():
-        makers = [office.resident] * 6 + [office.visitor, office.worker]
+        makers: list[Callable[..., bytes]] = [office.resident] * 6 + [office.visitor, office.worker]
         code = office.by_stranger() if chance.random() < 0.05 else chance.choice(makers)(site=place.site)
         object_c = 38.3 if chance.random() < 0.05 else chance.gauss(36.3, 0.15)
         answer = go_through(street, code, object_c)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 from base45 import b45decode, b45encode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from checkpoint.document_digest import document_digest
 from checkpoint.formats import gk1
 from checkpoint.passes import Claims, PassClass
 
@@ -24,8 +26,15 @@ class Office:
     def resident(self, *, site: str = "garden", party: int = 1) -> bytes:
         return self._issue("resident", site, 30 * _DAY_S, party=party)
 
-    def worker(self, *, site: str = "garden") -> bytes:
-        return self._issue("worker", site, 7 * _DAY_S)
+    def worker(self, *, site: str = "garden", document: str = "") -> bytes:
+        """`document`: the number of the identity document that this pass is bound to."""
+        claims = self._claims("worker", site, 7 * _DAY_S, 60, 1)
+        digest = document_digest(document, claims.pass_id) if document else None
+        return gk1.issue(replace(claims, document_digest=digest), self._issuer).encode()
+
+    def vehicle(self, plate: str, *, site: str = "garden") -> bytes:
+        claims = self._claims("vehicle", site, 7 * _DAY_S, 60, 1)
+        return gk1.issue(replace(claims, plate=plate), self._issuer).encode()
 
     def visitor(self, *, site: str = "garden", expired: bool = False) -> bytes:
         return self._issue("visitor", site, 3600, age_s=2 * 3600 if expired else 60)

@@ -131,6 +131,15 @@ class Town:
         file = str(self.gate_folder(gate) / "gate.toml")
         self._spawn(gate, [sys.executable, "-m", *self.module.get(gate, ["edge"]), "run", file])
 
+    def enrol(self, gate: str, grid: str, site: str) -> None:
+        """A gate's key on its disk, and what the collector gives it; its folder has a place for data already."""
+        folder = self.gate_folder(gate)
+        public = json.loads(self._gate("keys", str(folder / "data" / "gate.key"), "--json"))["public_key"]
+        self._central(
+            "gate", "enrol", "--config", str(self.collector_file), "--gate", gate, "--grid", grid,
+            "--site", site, "--public-key", public, "--out", str(folder / "enrolment.json"),
+        )  # fmt: skip
+
     def clone_gate(self, gate: str, name: str) -> Street:
         """A second machine with a copy of a stopped gate's disk, at an entrance of its own: `name` in other methods."""
         source, folder = self.gate_folder(gate), self.gate_folder(name)
@@ -261,11 +270,7 @@ url = "{self.resident_url}"
         street = Street(place.street, folder, place.model, seed, self._pace.fps, self._pace.glide_s)
         street.start()
         self.streets[place.street] = street
-        public = json.loads(self._gate("keys", str(folder / "data" / "gate.key"), "--json"))["public_key"]
-        self._central(
-            "gate", "enrol", "--config", str(self.collector_file), "--gate", place.gate, "--grid", place.grid,
-            "--site", place.site, "--public-key", public, "--out", str(folder / "enrolment.json"),
-        )  # fmt: skip
+        self.enrol(place.gate, place.grid, place.site)
         text = _GATE_FORM.read_text(encoding="utf-8").format(
             gate=place.gate,
             name_zh=place.name_zh,

@@ -15,7 +15,7 @@ from central.people.links import digest_of, link_to, new_token
 from central.people.minting import held_text, mint
 from central.people.office import ending_soon, enter_person, issue_to_person, listed, renew_passes, valid_passes
 from central.people.registering import Entry, FieldError
-from central.people.step_secrets import publish_rosters, step_keys
+from central.people.rosters import publish_rosters, step_keys
 from central.people.visitors import MAX_INVITED, Visit, invite_visitor, walk_up
 from central.store.sqlite import SqliteStore
 from checkpoint import wire
@@ -24,9 +24,10 @@ from checkpoint.documents import open_document
 from checkpoint.formats.gk1 import IssueError
 from checkpoint.formats.gk1_variants import device_text, step_text
 from checkpoint.passes import Arrival
+from checkpoint.roster import decode_roster
 from checkpoint.seal import sealing_key, sealing_public
 from checkpoint.status_list import REVOKED, SUSPENDED
-from checkpoint.steps import StepSecrets, decode_roster, step_at, week_at
+from checkpoint.steps import StepSecrets, step_at, week_at
 from tests.central.people.kit import NOW_S, NUMBER, OTHER_NUMBER
 from tests.central.sim import Gate
 
@@ -212,7 +213,7 @@ def test_a_gate_reads_step_codes_by_the_roster_that_is_sealed_to_it(office, stor
     held = resident(office, store)
     [(week, pass_key), (after, _)] = step_keys(office.config, store, held, NOW_S)
     assert (week, after) == (week_at(NOW_S), week_at(NOW_S) + 1)
-    rows = decode_roster(roster(store).content, sealing_key(key))
+    rows = decode_roster(roster(store).content, sealing_key(key)).secrets
     code = step_text(held_text(office.config, held), held.pass_id, pass_key, step_at(NOW_S))
     assert office.read(code, steps=StepSecrets(rows)).valid
     assert office.read(code).reason == "step_unknown"
@@ -362,7 +363,7 @@ def heard(store, key, name="gate-1", seal=None):
 
 
 def weeks(store, key):
-    return [row.week for row in decode_roster(roster(store).content, sealing_key(key))]
+    return [row.week for row in decode_roster(roster(store).content, sealing_key(key)).secrets]
 
 
 def roster(store):

@@ -15,7 +15,7 @@ from central.keys import load_key, make_keys
 from central.people.applications import Decision, confirm, refuse
 from central.people.office import enter_person, issue_to_person, link_person
 from central.people.registering import Entry
-from central.people.step_secrets import step_keys
+from central.people.rosters import step_keys
 from central.registry import Registry
 from central.resident.desk import DeskError, Invitation, Registration
 from central.resident.store_desk import StoreDesk, veiled
