@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from drivers.barrier.osdp_frames import Beginning
 from drivers.errors import DeviceGoneError
 from drivers.serial_port import SerialPort
 
@@ -12,11 +11,10 @@ from drivers.serial_port import SerialPort
 class OsdpLine:
     """A channel of libosdp (osdp.channel.Channel). What fails is kept until `raise_what_failed`."""
 
-    def __init__(self, path: str, baud: int, address: int, device_name: str) -> None:
+    def __init__(self, path: str, baud: int, device_name: str) -> None:
         self.id = 0
         # When the other end was last heard; 0 before.
         self.heard_s = 0.0
-        self._beginning = Beginning(address)
         self._failure: DeviceGoneError | None = None
         self._port = SerialPort(path, baud, device_name)
 
@@ -28,7 +26,7 @@ class OsdpLine:
             return b""
         if data:
             self.heard_s = time.monotonic()
-        return self._beginning.feed(data)
+        return data
 
     def write(self, buffer: bytes) -> int:
         try:

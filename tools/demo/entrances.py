@@ -80,10 +80,10 @@ class Entrances:
 
     def gate_file(self, head: str) -> str:
         """The gate file: `head` has everything but boards and lanes."""
-        parts = [head, _table("boards.shared", "modbus_relay", next(iter(self.lanes.values())).board.options)]
+        parts = [head, board_table("boards.shared", "modbus_relay", next(iter(self.lanes.values())).board.options)]
         for lane in self.lanes.values():
             if lane.family.kind == "board":
-                parts.append(_table(f"boards.{lane.family.name}", lane.family.driver, _options(lane)))
+                parts.append(board_table(f"boards.{lane.family.name}", lane.family.driver, _options(lane)))
         return "\n".join([*parts, *map(_lane_table, self.lanes.values())])
 
     # --- what a person does, and what the gate's disk says of it --------------------------------------------------
@@ -95,6 +95,12 @@ class Entrances:
         if lane.family.kind == "thermometer":
             lane.device.set(object_c=None)
         lane.board.set(input=lane.number, active=False)
+
+    def is_open(self, lane: Lane) -> bool:
+        """Whether the lane's contact is closed, whichever board it is on: asked of the board, not of the gate."""
+        own = lane.family.kind == "board" and lane.device is not lane.board
+        contacts: tuple[bool, ...] = (lane.device if own else lane.board).energised()  # type: ignore[attr-defined]
+        return contacts[0 if own else lane.number]
 
     def scan(self, lane: Lane, code: bytes | str) -> None:
         if lane.scanner is not None:
@@ -109,9 +115,9 @@ class Entrances:
             for kept in self.records()[since:]:
                 payload = kept.payload
                 if isinstance(payload, Verdict) and payload.where.lane == lane.family.name:
-                    verdict = payload
+                    verdict = verdict or payload
                 if isinstance(payload, OutcomeOf) and payload.where.lane == lane.family.name and verdict:
-                    outcome = payload
+                    outcome = outcome or payload
             time.sleep(0.1)
         return None if verdict is None or outcome is None else Came(verdict, outcome)
 
@@ -161,19 +167,19 @@ def _lane_table(lane: Lane) -> str:
         f'inputs = {{ presence = {{ board = "shared", terminal = {lane.number} }} }}',
     ]
     if family.kind == "thermometer":
-        lines.append(f"thermometer = {_device_value(family.driver, _options(lane))}")
+        lines.append(f"thermometer = {device_value(family.driver, _options(lane))}")
     if family.kind == "reader":
-        lines.append(f"readers.device = {_device_value(family.driver, _options(lane))}")
+        lines.append(f"readers.device = {device_value(family.driver, _options(lane))}")
     if lane.scanner is not None and lane.scanner is not lane.device:
-        lines.append(f"readers.scanner = {_device_value('gm65', lane.scanner.options)}")
+        lines.append(f"readers.scanner = {device_value('gm65', lane.scanner.options)}")
     return "\n".join(lines) + "\n"
 
 
-def _table(name: str, driver: str, options: Mapping[str, object]) -> str:
+def board_table(name: str, driver: str, options: Mapping[str, object]) -> str:
     return f'[{name}]\ndriver = "{driver}"\noptions = {_value(dict(options))}\n'
 
 
-def _device_value(driver: str, options: Mapping[str, object]) -> str:
+def device_value(driver: str, options: Mapping[str, object]) -> str:
     return f'{{ driver = "{driver}", options = {_value(dict(options))} }}'
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from drivers.emulators.camera import CameraEmulator
 from drivers.emulators.camera_card import Effects, Held
@@ -25,6 +25,12 @@ _POLLS_S: Final = 1.5
 PIN: Final = "2580"
 
 
+class Contacts(Protocol):
+    """An emulated board's relays."""
+
+    def energised(self) -> tuple[bool, ...]: ...
+
+
 class Street:
     """Everything that a person at the gate can touch or see. No fact enters the gate by any other way."""
 
@@ -36,6 +42,8 @@ class Street:
         self.thermometer = ThermometerEmulator(model, folder / "thermometer", EmulatorSettings(seed=seed))
         self.thermometer.set(object_c=None, ambient_c=20.0)
         self.relay = RelayEmulator(folder / "relay", wire_log=self.wire_log, baud=38400, seed=seed)
+        self.barrier: Contacts = self.relay
+        """What opens, told by `wire_log`: the board that has the inputs too, unless another one is fitted."""
         self.screen_port = 0
         self.screen = ScreenWatch()
 
@@ -104,7 +112,7 @@ class Street:
     # --- what a person sees --------------------------------------------------------------------------------------
 
     def is_open(self) -> bool:
-        return self.relay.energised()[0]
+        return self.barrier.energised()[0]
 
     def wait_open(self, timeout_s: float) -> bool:
         return wait(self.is_open, timeout_s)

@@ -44,6 +44,7 @@ class DoorController:
         self._forgets = False
         self.id = 0
         self._asks: Any = None
+        self._was_online = False
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="osdp-emulator", daemon=True)
@@ -113,7 +114,15 @@ class DoorController:
                 self._board.tick(time.monotonic())
                 if self._asks is not None and not self._silent:
                     self._asks.refresh()
+                    self._begin_anew_if_lost()
             self._stop.wait(_CYCLE_S)
+
+    def _begin_anew_if_lost(self) -> None:
+        """The library would leave a lost reader alone for five minutes; this controller's patience is shorter."""
+        online = bool(self._asks.status())
+        if self._was_online and not online:
+            self._asks = self._controller()
+        self._was_online = online
 
     def _controller(self) -> Any:
         library = import_module("osdp_sys")
