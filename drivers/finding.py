@@ -7,6 +7,7 @@ path outside of this project; it is imported because the gate file names it, and
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
@@ -21,6 +22,10 @@ _FOLDERS: Final[Mapping[Kind, str]] = {
     "board": "drivers.barrier.models",
     "reader": "drivers.reader.models",
 }
+
+
+# In no path, address or name; some of them end a file's name early, and others a line that is sent.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -41,6 +46,9 @@ def driver_module(kind: Kind, name: str) -> Any:
 
 def parse_options(kind: Kind, name: str, form: type[Any], options: Mapping[str, Any]) -> Any:
     """`options` as a `form` (a msgspec Struct). Raises OptionError naming the driver, the option and what there is."""
+    for key, value in options.items():
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise OptionError(f"{kind} driver {name!r}: {key} = {value!r} has a control character in it; write it anew")
     try:
         return msgspec.convert(dict(options), form)
     except msgspec.ValidationError as error:

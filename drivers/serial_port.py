@@ -25,7 +25,7 @@ class SerialPort:
     """An open port, 8N1 without flow control, locked against a second opener.
 
     DTR and CTS are never touched: a pseudo-terminal and many USB adapters have none (ENOTTY).
-    One thread reads and writes; any thread may close, which ends a read under way.
+    One thread reads and writes; any thread may close, which ends a read or write under way.
     Raises DeviceGoneError, naming `device_name`, whenever the port cannot be opened, read or written.
     """
 
@@ -47,8 +47,7 @@ class SerialPort:
 
     def read(self, max_bytes: int, timeout_s: float) -> bytes:
         """What has arrived, as soon as there is anything, at most `max_bytes`; b"" if nothing came in `timeout_s`."""
-        with self._lock:
-            return self._try(lambda: self._read(max_bytes, timeout_s), "cannot read")
+        return self._try(lambda: self._read(max_bytes, timeout_s), "cannot read")
 
     def write(self, data: bytes) -> None:
         """Hand all of `data` to the line."""
@@ -66,8 +65,10 @@ class SerialPort:
     def close(self) -> None:
         """Release the port. May be called twice."""
         self._closed = True
-        if self._serial.is_open:
-            self._serial.cancel_read()
+        with self._ending:
+            if self._serial.is_open:
+                self._serial.cancel_read()
+                self._serial.cancel_write()
         with self._lock, self._ending:
             self._serial.close()
 
@@ -97,12 +98,14 @@ class SerialPort:
         return first + bytes(self._serial.read(more)) if more > 0 else first
 
     def _try(self, action: Callable[[], _T], what: str) -> _T:
-        if self._closed:
-            raise DeviceGoneError(self._device_name, f"{what}: {self.path} was closed")
-        try:
-            return action()
-        except (OSError, termios.error) as error:
-            raise DeviceGoneError(self._device_name, f"{what} {self.path}: {error}") from error
+        # A port that is closed by another thread in the middle of this has no descriptor any more.
+        with self._lock:
+            if self._closed:
+                raise DeviceGoneError(self._device_name, f"{what}: {self.path} was closed")
+            try:
+                return action()
+            except (OSError, termios.error) as error:
+                raise DeviceGoneError(self._device_name, f"{what} {self.path}: {error}") from error
 
 
 def _lead_nowhere(descriptor: int) -> None:

@@ -16,6 +16,7 @@ from drivers.mqtt_port import Broker, Message, MqttPort
 # How often a board is asked, and how long it may stay silent meanwhile.
 ASK_S: Final = 0.5
 SILENT_S: Final = 2.0
+_PROOF_S: Final = 1.0
 
 
 class MqttBoardOptions(BoardOptions, frozen=True, kw_only=True):
@@ -32,6 +33,10 @@ class MqttBoardOptions(BoardOptions, frozen=True, kw_only=True):
 
 # A topic's part: no wildcards, and no level that MQTT keeps for itself.
 Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^+#$/\x00][^+#\x00]*$")]
+
+
+# What msgspec raises for bytes that are no such JSON: not of that form, not UTF-8, nested without end.
+NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Talk:
@@ -71,6 +76,17 @@ class Talk:
         if now_s - self._asked_s >= ASK_S:
             self._asked_s = now_s
             self._ask()
+
+    def prove(self) -> None:
+        """Hear the board just now, for an order that follows at once. Raises DeviceGoneError.
+
+        A broker that stands still takes an order into its buffers and hands it on when it wakes, however late: the
+        message's own expiry counts from there. So nothing is ordered that could not be answered a moment ago.
+        """
+        self._asked_s = asked_s = time.monotonic()
+        self._ask()
+        if not self.wait(lambda: self._heard_s > asked_s, _PROOF_S):
+            raise DeviceGoneError(self._name, "it does not answer just before a pulse, so none was asked for")
 
     def wait(self, condition: Callable[[], bool], limit_s: float) -> bool:
         """Whether `condition` came true in time."""

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["check_options", "open_camera"]
 
 
-def open_camera(driver: str, options: Mapping[str, object]) -> GrabbingCamera:
+def open_camera(driver: str, options: Mapping[str, object], colour: bool = False) -> GrabbingCamera:
     """Start grabbing. Never waits for the device: a camera that is not there shows in `read`, and may come later.
+
+    `colour`: somebody looks at the colours, too.
 
     Raises OptionError if the driver is unknown or an option does not fit it.
     """
@@ -24,4 +26,4 @@ def open_camera(driver: str, options: Mapping[str, object]) -> GrabbingCamera:
     from drivers.camera.grabber import GrabbingCamera
     from drivers.camera.sources import source_for
 
-    return GrabbingCamera(f"{driver} {checked.shown()}", source_for(checked))
+    return GrabbingCamera(f"{driver} {checked.shown()}", source_for(checked, colour))

@@ -92,10 +92,12 @@ class PartReader:
 
 
 class MjpegSource:
-    """A camera's MJPEG address, open. Decodes in gray and only what is asked for: much cheaper than OpenCV's own."""
+    """A camera's MJPEG address, open. Decodes only what is asked for, in gray unless `colour`: much cheaper than
+    OpenCV's own."""
 
-    def __init__(self, url: str, timeout_s: float, name: str) -> None:
+    def __init__(self, url: str, timeout_s: float, name: str, colour: bool = False) -> None:
         self._name = name
+        self._decode = decode_colour if colour else decode_gray
         self._patience_s = _PATIENCE * timeout_s
         try:
             self._answer = _open(url, timeout_s)
@@ -116,7 +118,7 @@ class MjpegSource:
                 raise DeviceGoneError(self._name, "the camera ended the stream")
             if bodies:
                 self._check_size(bodies[-1])
-                return partial(decode_gray, bodies[-1])
+                return partial(self._decode, bodies[-1])
             if time.monotonic() - began_s > self._patience_s:
                 raise DeviceGoneError(self._name, f"no whole picture in {self._patience_s:g} s")
 
@@ -131,9 +133,18 @@ class MjpegSource:
 
 
 def decode_gray(jpeg: bytes) -> NDArray[Any] | None:
-    """Only the luminance of a JPEG: a third cheaper than the colours, which no decoder here looks at."""
+    """Only the luminance of a JPEG: a third cheaper than the colours, which no decoder of codes looks at."""
+    return _decoded(jpeg, cv2.IMREAD_GRAYSCALE)
+
+
+def decode_colour(jpeg: bytes) -> NDArray[Any] | None:
+    """With its colours, in which a mask is easier to tell."""
+    return _decoded(jpeg, cv2.IMREAD_COLOR)
+
+
+def _decoded(jpeg: bytes, how: int) -> NDArray[Any] | None:
     try:
-        return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        return cv2.imdecode(np.frombuffer(jpeg, np.uint8), how)
     except cv2.error:
         return None
 

@@ -32,8 +32,9 @@ _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 _USUAL_FPS: Final = 25.0
 
 
-def source_for(options: Options) -> Callable[[], Source]:
-    """How to open the source that these options describe; each call opens it anew."""
+def source_for(options: Options, colour: bool = False) -> Callable[[], Source]:
+    """How to open the source that these options describe; each call opens it anew. `colour`: pictures are wanted in
+    colour where gray ones are cheaper; others come as they are."""
     if isinstance(options, V4l2):
         return partial(_open_v4l2, options)
     if isinstance(options, VideoFile):
@@ -41,7 +42,7 @@ def source_for(options: Options) -> Callable[[], Source]:
     if isinstance(options, Folder):
         return partial(FolderSource, options)
     if options.url.startswith("http"):
-        return partial(MjpegSource, options.url, options.timeout_s, options.shown())
+        return partial(MjpegSource, options.url, options.timeout_s, options.shown(), colour)
     return partial(_open_rtsp, options)
 
 

@@ -23,7 +23,7 @@ from drivers.mqtt_port import Broker, MqttPort
 
 _CYCLE_S: Final = 0.005
 _RETRY_S: Final = 0.1
-_FAULTS: Final = ("none", "silent", "exception", "lost_echo", "noise")
+_FAULTS: Final = ("none", "silent", "exception", "lost_order", "lost_echo", "noise")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from drivers.modbus_rtu import (
     is_sound,
 )
 
-Fault = Literal["none", "silent", "wrong_crc", "exception", "lost_echo", "noise"]
+Fault = Literal["none", "silent", "wrong_crc", "exception", "lost_order", "lost_echo", "noise"]
 LcusAnswers = Literal["none", "state", "ff", "byte"]
 _REQUEST_BYTES: Final = 8
 _FLASH_ON: Final = 0x0200
@@ -51,6 +51,10 @@ class FaultPlan:
     def peek(self) -> Fault:
         """What goes wrong with the next request, which it still will."""
         return self._fault
+
+    def next_of(self, order: bool) -> Fault:
+        """What goes wrong with a request that is an order, or a question: some faults wait for an order."""
+        return "none" if self._fault in ("lost_order", "lost_echo") and not order else self.next()
 
     def next(self) -> Fault:
         if self._left is None:
@@ -89,8 +93,8 @@ class ModbusWire:
         return [answer for answer in answers if answer]
 
     def _with_fault(self, request: bytes, now_s: float) -> bytes:
-        fault = self._faults.next()
-        if fault == "silent":
+        fault = self._faults.next_of(order=request[1] == WRITE_COIL)
+        if fault in ("silent", "lost_order"):
             return b""
         if fault == "exception":
             return exception_reply(self._unit, request[1], _DEVICE_FAILURE)
@@ -98,7 +102,7 @@ class ModbusWire:
             # The request was drowned as well: nothing is obeyed.
             return b"\xff" * len(request)
         answer = self._obey(request, now_s)
-        if fault == "lost_echo" and request[1] == WRITE_COIL:
+        if fault == "lost_echo":
             return b""
         return answer[:-1] + bytes([answer[-1] ^ 0x55]) if fault == "wrong_crc" else answer
 
@@ -165,7 +169,8 @@ class LcusWire:
 
     def _obey(self, frame: bytes) -> bytes:
         channel, what = frame[1] - 1, frame[2]
-        if channel not in range(self._board.relays) or self._faults.peek() == "silent":
+        unheard = ("silent", "lost_order") if what in (0, 1) else ("silent",)
+        if channel not in range(self._board.relays) or self._faults.peek() in unheard:
             self._faults.next()
             return b""
         order = frame.hex(" ").upper()

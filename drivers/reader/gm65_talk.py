@@ -28,17 +28,23 @@ _TRIGGER_EVERY_S: Final = 4.5
 _QUIET_S: Final = 0.2
 # In continuous mode a code is sent again and again while it is held there.
 _SAME_SHOWING_S: Final = 2.0
+# An open line brings hum: never a pause, and a line's end now and then. So after the longest text and this much more
+# without a sound answer the module is gone, whatever else came.
+_NOISE_S: Final = 3.0
 _NEVER: Final = float("inf")
+_BITS_PER_BYTE: Final = 10
 
 
 class Gm65Talk:
     """`asks`: the module answers commands. `triggers`: it reads only when told. `by_silence`: it sends no line's end.
 
-    `name` is for the log, where a code that was thrown away is noted without its text.
+    `baud` says how long a text may take. `name` is for the log, where a code that was thrown away is noted without its
+    text.
     """
 
-    def __init__(self, name: str, asks: bool, triggers: bool, by_silence: bool) -> None:
+    def __init__(self, name: str, baud: int, asks: bool, triggers: bool, by_silence: bool) -> None:
         self._name = name
+        self._unanswered_s = LONGEST_TEXT * _BITS_PER_BYTE / baud + _NOISE_S
         self._asks = asks
         self._triggers = triggers
         self._codec = Codec(by_silence)
@@ -49,8 +55,8 @@ class Gm65Talk:
     def next_at_s(self) -> float:
         """When something is to be asked or triggered, or a text given up."""
         if self._codec.waiting_bytes:
-            return self._heard_at_s + _QUIET_S
-        return min(self._ask_at_s, self._trigger_at_s, self._patience.over_at_s)
+            return min(self._heard_at_s + _QUIET_S, self._noise_at_s)
+        return min(self._ask_at_s, self._trigger_at_s, self._patience.over_at_s, self._noise_at_s)
 
     def forget(self, now_s: float) -> None:
         """Begin anew."""
@@ -59,6 +65,7 @@ class Gm65Talk:
         self._heard_at_s = now_s
         self._ask_at_s = now_s if self._asks else _NEVER
         self._trigger_at_s = now_s if self._triggers else _NEVER
+        self._noise_at_s = now_s + self._unanswered_s if self._asks else _NEVER
 
     def say(self, now_s: float) -> bytes:
         """The trigger or the question whose time has come, never in the middle of a text."""
@@ -92,19 +99,21 @@ class Gm65Talk:
 
     def lost(self, now_s: float) -> str | None:
         """Why the module counts as gone. The answer may have to wait for the end of a long text: 8 s at 9600 baud."""
-        if self._codec.waiting_bytes or not self._patience.is_over(now_s):
+        waits = self._codec.waiting_bytes or not self._patience.is_over(now_s)
+        if waits and now_s < self._noise_at_s:
             return None
         return (
-            f"no answer for {_PATIENCE_S} s; is it plugged in, and does it speak at this baud?"
+            f"no sound answer for {_PATIENCE_S} s or longer; is it plugged in, and does it speak at this baud?"
             " For a scanner that answers no commands say ask = false"
         )
 
     def _take(self, heard: Text | Acknowledged, now_s: float) -> CodeScanned | None:
-        # A code shows that it is alive as well as an answer does.
+        # A code shows for a while that it is alive, and the answer comes behind it; noise may look like one.
         self._patience.answered()
-        if self._asks:
-            self._ask_at_s = now_s + _ASK_EVERY_S
         if isinstance(heard, Acknowledged):
+            if self._asks:
+                self._ask_at_s = now_s + _ASK_EVERY_S
+                self._noise_at_s = now_s + self._unanswered_s
             return None
         if self._triggers:
             # A reading ends the trigger's light.

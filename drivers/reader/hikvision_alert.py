@@ -22,6 +22,8 @@ _OF_ALERT: Final = frozenset(
 )
 _OF_PLATE: Final = frozenset({"licensePlate", "confidenceLevel", "direction"})
 _DECLARED: Final = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9_.-]{1,20})[\"'][^>]*\?>")
+# It stands within these first bytes or not at all; more of them, written to be slow, would hold up the whole gate.
+_DECLARATION_BYTES: Final = 200
 _CHINESE: Final = frozenset({"gb2312", "gbk", "gb18030"})
 
 
@@ -62,7 +64,6 @@ def read_alert(data: bytes) -> Alert:
 
 def _alert(found: dict[str, str]) -> Alert:
     channel = found.get("channelID") or found.get("dynChannelID") or ""
-    confidence = found.get("confidenceLevel", "")
     return Alert(
         kind=found["eventType"].lower(),
         active=found.get("eventState", "").lower() == "active",
@@ -70,9 +71,16 @@ def _alert(found: dict[str, str]) -> Alert:
         camera_s=_instant(found.get("dateTime", "")),
         resent=found.get("isDataRetransmission", "").lower() == "true",
         plate=found.get("licensePlate", ""),
-        confidence=int(confidence) if re.fullmatch("[0-9]{1,5}", confidence) else None,
+        confidence=_percent(found.get("confidenceLevel", "")),
         direction=_DIRECTIONS.get(found.get("direction", "").lower(), ""),
     )
+
+
+def _percent(said: str) -> int | None:
+    """None: nothing was said. What can't be read is below every floor, and does not pass for nothing."""
+    if not said:
+        return None
+    return int(float(said)) if re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,9})?", said) else -1
 
 
 def _instant(text: str) -> float | None:
@@ -135,7 +143,7 @@ def _refuse_doctype(*_declared: Any) -> None:
 
 def _as_utf8(data: bytes) -> bytes:
     """The parser knows no Chinese encoding, and is told UTF-8 whatever the text says of itself."""
-    declared = _DECLARED.match(data)
+    declared = _DECLARED.match(data, 0, _DECLARATION_BYTES)
     if declared is None or declared[1].decode().lower() not in _CHINESE:
         return data
     try:
@@ -161,4 +169,4 @@ def _from_json(data: bytes) -> dict[str, str]:
 def _plain(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return value.strip() if isinstance(value, str) else f"{value:.0f}"
+    return f"{value:g}" if isinstance(value, float) else str(value).strip()

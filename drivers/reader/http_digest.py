@@ -12,7 +12,7 @@ _HASHES: Final[Mapping[str, Callable[[bytes], str]]] = {
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
 }
-_PARAMETER: Final = re.compile(r'([A-Za-z0-9-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
+_PARAMETER: Final = re.compile(r'([A-Za-z0-9-]{1,20})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
 # The longest challenge that is looked at: a camera's has some 150 characters.
 _MAX_CHALLENGE: Final = 2048
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
@@ -74,6 +74,7 @@ class PushTalk:
         self._guard = guard
         self._reader = MessageReader("request")
         self._over = False
+        self._is_old = False
         self._begin(Head("", ()))
 
     @property
@@ -85,6 +86,10 @@ class PushTalk:
     def under_way(self) -> bool:
         """Whether a request has begun and not ended."""
         return self._in_body or self._reader.waiting_bytes > 0
+
+    def outdate(self) -> None:
+        """What is under way has waited for us: when it ends, it is taken for kept back."""
+        self._is_old = self.under_way
 
     def feed(self, data: bytes, wall_s: float) -> Turn:
         """`wall_s`: seconds since 1970 UTC, to tell news from what was kept back."""
@@ -141,7 +146,8 @@ class PushTalk:
     def _answer(self, wall_s: float) -> Turn:
         if self._scanner is None:
             self._read(bytes(self._text), wall_s)
-        alerts = tuple(self._found)
+        alerts = tuple(replace(alert, resent=True) if self._is_old else alert for alert in self._found)
+        self._is_old = False
         if not alerts:
             return self._end(400, self._refused)
         last = self._last

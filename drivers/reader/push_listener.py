@@ -20,6 +20,7 @@ MOST_CONNECTIONS: Final = 16
 _REQUEST_S: Final = 10.0
 _IDLE_S: Final = 75.0
 _PIECE_BYTES: Final = 65536
+_NO_FILE_S: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -71,6 +72,12 @@ class PushListener:
             self._check_open()
             return alerts
 
+    def outdate(self) -> None:
+        """Requests that are under way began long ago, and what they say is no news."""
+        with self._lock:
+            for connection in self._connections.values():
+                connection.talk.outdate()
+
     def close(self) -> None:
         """Ends what is served, and frees the port. May be called twice."""
         self._end()
@@ -120,7 +127,8 @@ class PushListener:
         try:
             line, _ = self._listener.accept()
         except OSError:
-            # Whoever called has hung up, or nobody may open one more file.
+            # Whoever called has hung up; or nobody may open one more file, and the caller is there again at once.
+            time.sleep(_NO_FILE_S)
             return
         line.setblocking(False)
         if len(self._connections) >= MOST_CONNECTIONS:

@@ -36,6 +36,12 @@ class BaudProbe:
         if self.found_baud is None and len(self._bauds) > 1:
             self.next_change_at_s = now_s + _PROBE_S
 
+    def search_again(self, now_s: float) -> None:
+        """What spoke at the baud that was found is silent: it may have been changed for a module at another one."""
+        if self.found_baud is not None and len(self._bauds) > 1:
+            self.found_baud = None
+            self.next_change_at_s = now_s + _PROBE_S
+
     def found(self) -> None:
         """A good frame came at this baud: stay."""
         self.found_baud = self.baud

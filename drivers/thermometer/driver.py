@@ -30,6 +30,8 @@ _BACKLOG_S: Final = 1.0
 _MODE_AGAIN_S: Final = 5.0
 # Nor tell one again and again to stop what it goes on doing.
 _REMEDY_AGAIN_S: Final = 5.0
+# A module that is silent for this long may have made way for another one, while its adapter stayed in its socket.
+_OTHER_MODULE_S: Final = 10.0
 
 
 class SerialThermometer:
@@ -141,6 +143,8 @@ class SerialThermometer:
         return max(due_s, min(quiet_s, due_s + _FRAME_LEFT_S))
 
     def _speak(self, now_s: float) -> None:
+        if now_s - self._good_at_s > _OTHER_MODULE_S:
+            self._probe.search_again(now_s)
         baud = self._probe.change(now_s)
         if baud is not None:
             self._port.set_baud(baud)

@@ -137,7 +137,7 @@ def test_texts_come_through_however_acknowledges_and_the_line_cut_them(texts, da
 
 
 def talking(asks: bool = True, triggers: bool = False, by_silence: bool = False) -> Gm65Talk:
-    talk = Gm65Talk("scanner", asks, triggers, by_silence)
+    talk = Gm65Talk("scanner", 9600, asks, triggers, by_silence)
     talk.forget(0.0)
     return talk
 
@@ -198,6 +198,28 @@ def test_endless_garbage_is_no_sign_of_life():
         talk.feed(b"\xfe" * 100, at_s)
         talk.say(at_s)
         assert at_s < 12
+
+
+@pytest.mark.parametrize("hum", [b"\xfe", b"\xfe\xfe\xfe\r"])
+def test_the_hum_of_an_open_line_is_no_sign_of_life(hum):
+    talk, at_s = talking(), 0.0
+    while talk.lost(at_s) is None:
+        at_s += 0.05
+        talk.feed(hum, at_s)
+        talk.say(at_s)
+        assert at_s < 15
+
+
+def test_codes_in_quick_succession_keep_no_question_back():
+    talk, at_s, asked = talking(), 0.0, 0
+    while at_s < 30:
+        at_s += 0.1
+        talk.feed(b"CODE\r", at_s)
+        if talk.say(at_s) == READ_BAUD:
+            asked += 1
+            talk.feed(BAUD_ANSWER, at_s + 0.01)
+        assert talk.lost(at_s) is None
+    assert asked > 40
 
 
 def test_a_text_that_stops_in_the_middle_is_dropped_and_the_remedy_is_noted(caplog):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ JSON = json.dumps(
 HEARTBEAT = """<EventNotificationAlert version="1.0" xmlns="http://www.std-cgi.com/ver20/XMLSchema">
 <channelID>0</channelID><dateTime>2026-02-10T08:00:00</dateTime><activePostCount>0</activePostCount>
 <eventType>videoloss</eventType><eventState>inactive</eventState></EventNotificationAlert>"""
+PASSED = ("赣A12345", "赣A12346", "赣A12347")
 WRAPPED = json.dumps({"EventNotificationAlert": json.loads(JSON)})
 
 
@@ -84,6 +86,7 @@ def test_the_plate_is_in_no_repr_and_in_no_error() -> None:
         '<!DOCTYPE a [<!ENTITY p "粤B12345">]><a><eventType>&p;</eventType></a>',
         '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a><eventType>ANPR</eventType></a>',
         '<?xml version="1.0" encoding="GBK"?><a>\udcff</a>',
+        '{"channelID": 1' + "0" * 400 + "}",
     ],
 )
 def test_what_is_no_alert_is_refused_and_opens_no_file(text: str) -> None:
@@ -104,6 +107,29 @@ def test_any_bytes_give_an_alert_or_an_alert_error(noise: bytes, text: bytes, at
             assert isinstance(read_alert(data), Alert)
         except AlertError:
             continue
+
+
+def test_a_declaration_written_to_be_slow_holds_nobody_up() -> None:
+    text = b"<?xml" + b' encoding="x"' * (MAX_TEXT_BYTES // 13)
+    began_s = time.process_time()
+    with pytest.raises(AlertError):
+        read_alert(text)
+    assert time.process_time() - began_s < 0.5
+
+
+@pytest.mark.parametrize(
+    ("said", "confidence"), [("97.9", 97), ("0.97", 0), ("-5", -1), ("high", -1), ("9" * 400, -1), ("", None)]
+)
+def test_a_confidence_that_is_no_percentage_is_never_sure(said: str, confidence: int | None) -> None:
+    text = NEW.replace("<confidenceLevel>97<", f"<confidenceLevel>{said}<")
+    assert read_alert(text.encode()).confidence == confidence
+    assert bool(events(text)) == (confidence in (97, None))
+
+
+def test_a_number_in_json_is_read_as_it_stands() -> None:
+    for said, confidence in (("97", 97), ("97.0", 97), ("79.9", 79), ("-5", -1), ("1e300", -1)):
+        alert = read_alert(JSON.replace('"confidenceLevel": 97', f'"confidenceLevel": {said}').encode())
+        assert (alert.confidence, alert.channel) == (confidence, 1)
 
 
 def events(*texts: str, channel: int = 0) -> list[PlateSeen]:
@@ -257,6 +283,77 @@ def test_what_came_while_nobody_read_is_no_news(camera: HikvisionEmulator) -> No
     camera.set(plate="赣A12345")
     assert reader.read(5) is not None
     reader.close()
+
+
+def test_what_a_camera_could_not_send_while_nobody_read_is_no_news(tmp_path: Path) -> None:
+    """A picture fills every buffer on the way, and the plate behind it waits in the camera."""
+    picture = part("image/jpeg", bytes(300_000), "b")
+    old = b"".join(part("application/xml", sighting(Scene(plate=plate), 1), "b") + picture for plate in PASSED)
+    now_s = [0.0]
+    with LoudCamera(tmp_path, old) as camera:
+        reader = open_reader("hikvision", camera.options, lambda: now_s[0])
+        now_s[0] += 1.1
+        assert reader.read(0.1) is None
+        assert camera.sent.wait(0)
+        camera.line.sendall(part("application/xml", sighting(Scene(plate="京A99999"), 2), "b") + b"--b")
+        seen = reader.read(5)
+        assert isinstance(seen, PlateSeen)
+        assert seen.plate == "京A99999"
+        reader.close()
+
+
+def test_a_camera_that_never_stops_sending_holds_nobody_up(tmp_path: Path) -> None:
+    now_s = [0.0]
+    with LoudCamera(tmp_path, part("image/jpeg", bytes(1_000_000), "b"), for_ever=True) as camera:
+        reader = open_reader("hikvision", camera.options, lambda: now_s[0])
+        now_s[0] += 1.1
+        began_s = time.monotonic()
+        with pytest.raises(DeviceGoneError, match="does not come to an end"):
+            reader.read(0.1)
+        assert time.monotonic() - began_s < 4
+        reader.close()
+
+
+class LoudCamera:
+    """Asks for no password, and sends without looking whether anybody reads."""
+
+    def __init__(self, folder: Path, data: bytes, for_ever: bool = False) -> None:
+        self._data, self._for_ever = data, for_ever
+        self._secret_file = folder / "loud.secret"
+        self._secret_file.write_text("geheim")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._send)
+        self.sent = threading.Event()
+        self.line: socket.socket
+
+    @property
+    def options(self) -> dict[str, object]:
+        port = self._listener.getsockname()[1]
+        return {"host": "127.0.0.1", "port": port, "user": "u", "password_file": str(self._secret_file), "silence_s": 0}
+
+    def __enter__(self) -> LoudCamera:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(10)
+        self.line.close()
+        self._listener.close()
+
+    def _send(self) -> None:
+        self.line = self._listener.accept()[0]
+        # As over a real network, what was sent comes in drops.
+        self.line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
+        self.line.recv(4096)
+        self.line.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n")
+        try:
+            self.line.sendall(self._data)
+            while self._for_ever:
+                self.line.sendall(self._data)
+        except OSError:
+            # Nobody listens any more.
+            return
+        self.sent.set()
 
 
 def test_a_camera_that_sends_no_heartbeats_may_be_silent(camera: HikvisionEmulator) -> None:

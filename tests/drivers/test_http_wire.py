@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -217,3 +218,9 @@ def test_a_scanner_in_a_stream_of_anything_finds_the_next_part_and_forgets_the_r
         assert scanner.waiting_bytes < MAX_TEXT_BYTES + len(piece)
     found = [part.data for _ in range(3) for part in scanner.feed(b"\r\n" * 2200 + a_part("application/xml", b"<z/>"))]
     assert b"<z/>" in found
+
+
+def test_a_challenge_written_to_be_slow_holds_nobody_up() -> None:
+    began_s = time.process_time()
+    assert best_challenge(["Digest " + "a" * 2000] * 4) is None
+    assert time.process_time() - began_s < 0.1

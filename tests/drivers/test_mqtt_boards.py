@@ -120,7 +120,7 @@ def test_a_lost_answer_is_settled_by_asking_and_the_order_never_sent_again(drive
 
 def test_an_order_that_the_device_lost_is_an_error_and_nothing_opens(driver, hasty, device, board, tmp_path):
     just_asked(device, board)
-    device.set(fault="silent", times=1)
+    device.set(fault="lost_order", times=1)
     with pytest.raises(DeviceGoneError, match="has not opened"):
         board.pulse(0, 1.0)
     assert events(tmp_path, driver) == []

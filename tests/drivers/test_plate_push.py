@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
+import resource
 import socket
 import threading
 import time
@@ -292,6 +294,29 @@ def test_what_was_pushed_while_nobody_read_is_no_news(camera: PlatePushEmulator)
     reader.close()
 
 
+def test_a_push_that_was_under_way_while_nobody_read_is_answered_and_no_news(camera: PlatePushEmulator) -> None:
+    now_s = [0.0]
+    camera.unplug()
+    reader = open_reader("plate_push", {**camera.options, "silence_s": 0}, lambda: now_s[0])
+    secret = Path(str(camera.options["token_file"])).read_text().strip()
+    for plate, pause_s in (("赣A12345", 1.1), ("京A99999", 0.0)):
+        # The text first, and behind it a picture that takes its time.
+        text = f'--b\r\nContent-Type: application/json\r\n\r\n{{"plate": "{plate}"}}\r\n--b\r\n'.encode()
+        data = request(text + bytes(4_000_000), f"/{secret}", "Content-Type: multipart/form-data; boundary=b")
+        with socket.create_connection(("127.0.0.1", camera.options["port"]), 5) as line:  # type: ignore[arg-type]
+            line.sendall(data[:5_000])
+            if pause_s:
+                reader.read(0.1)
+            now_s[0] += pause_s
+            sender = threading.Thread(target=line.sendall, args=(data[5_000:],))
+            sender.start()
+            seen = [one.plate for _ in range(20) if (one := reader.read(0.05))]  # type: ignore[union-attr]
+            sender.join(5)
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+        assert seen == ([] if pause_s else [plate])
+    reader.close()
+
+
 def test_strangers_who_hold_every_connection_do_not_keep_the_camera_out(camera: PlatePushEmulator) -> None:
     reader = opened(camera)
     address = ("127.0.0.1", camera.options["port"])
@@ -305,6 +330,30 @@ def test_strangers_who_hold_every_connection_do_not_keep_the_camera_out(camera: 
     assert reader.listener.connections <= 16  # type: ignore[attr-defined]
     for line in lines:
         line.close()
+    reader.close()
+
+
+def test_a_caller_for_whom_no_file_is_left_costs_no_processor_time(camera: PlatePushEmulator) -> None:
+    camera.unplug()
+    reader = open_reader("plate_push", {**camera.options, "silence_s": 0})
+    reader.read(0.01)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_connection(("127.0.0.1", camera.options["port"])):  # type: ignore[arg-type]
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+        spare = [os.dup(0) for _ in range(highest + 8 - len(os.listdir("/proc/self/fd")))]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, limits[1]))
+        try:
+            began_s, spent_s = time.monotonic(), time.process_time()
+            assert reader.read(0.5) is None
+            assert time.process_time() - spent_s < 0.25
+            assert 0.4 < time.monotonic() - began_s < 2
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for descriptor in spare:
+                os.close(descriptor)
+        # The caller waited meanwhile.
+        reader.read(0.1)
+        assert reader.listener.connections == 1  # type: ignore[attr-defined]
     reader.close()
 
 

@@ -14,6 +14,7 @@ GOOD = {
     "camera": ("v4l2", {"device": "/dev/video0"}),
     "thermometer": ("gy614v3", {"port": "/dev/ttyUSB0"}),
     "board": ("modbus_relay", {"port": "/dev/ttyUSB1"}),
+    "reader": ("gm65", {"port": "/dev/ttyUSB2"}),
 }
 
 
@@ -54,6 +55,21 @@ def test_an_unknown_driver_is_named_with_those_there_are(kind):
 def test_a_wrong_board_option_is_named(driver, options, word):
     with pytest.raises(OptionError, match=word):
         registry.check_options("board", driver, options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "driver", "key"),
+    [
+        ("board", "lcus", "port"),
+        ("board", "tasmota", "host"),
+        ("reader", "hid_wedge", "port"),
+        ("reader", "hikvision", "user"),
+        ("thermometer", "modbus_ir", "map"),
+    ],
+)
+def test_a_control_character_is_refused_before_anything_is_opened(kind, driver, key):
+    with pytest.raises(OptionError, match=f"{driver}.*{key}.*control character"):
+        registry.check_options(kind, driver, {key: "/dev/x\0"})
 
 
 def test_a_board_knows_its_size():

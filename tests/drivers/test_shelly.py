@@ -10,6 +10,7 @@ import pytest
 from drivers.barrier import board_size, open_board
 from drivers.emulators.catalogue import emulate
 from drivers.errors import DeviceRefusedError, OptionError
+from drivers.mqtt_port import Message
 from tests.waiting import wait_for
 
 
@@ -44,6 +45,23 @@ def test_a_relay_that_does_not_time_its_pulse_is_switched_off_at_once(device, bo
         board.pulse(0, 1.0)
     wait_for(lambda: not device.energised()[0])
     assert causes(tmp_path)[-1] == 'Switch.Set {"id": 0, "on": false}'
+
+
+@pytest.mark.parametrize(
+    "noise", [b'{"id":1,"src":"\xff"}', b'{"id":1,"result":{"a":' + b"[" * 60_000, b"", b"\0", b'{"id":1' + b"0" * 400]
+)
+def test_bytes_that_are_no_word_of_its_own_say_nothing(device, board, noise):
+    for topic in ("rpc", "events/rpc"):
+        assert not board._hear(Message(f"{device.options['topic']}/{topic}", noise, False))
+
+
+def test_an_input_that_loses_its_type_is_said_when_it_is_read_and_refuses_no_pulse(device, board):
+    notice = b'{"method":"NotifyStatus","params":{"input:1":{"state":null}}}'
+    assert board._hear(Message(f"{device.options['topic']}/events/rpc", notice, False))
+    assert board.pulse(0, 1.0).confirmed
+    assert board._hear(Message(f"{device.options['topic']}/events/rpc", notice, False))
+    with pytest.raises(DeviceRefusedError, match="input 1 has no state"):
+        board.read_inputs()
 
 
 def test_an_input_that_changes_is_told_within_a_moment(device, board):

@@ -12,6 +12,7 @@ from drivers.barrier import open_board
 from drivers.barrier.models.tasmota import pulse_time, pulse_time_of
 from drivers.emulators.catalogue import emulate
 from drivers.errors import DeviceRefusedError, OptionError
+from drivers.mqtt_port import Message
 from tests.waiting import wait_for
 
 
@@ -37,6 +38,22 @@ def events(folder):
 
 def test_a_relay_without_pulse_time_gets_one_when_the_gate_connects(device, board):
     assert device._logic.pulse_times == [10, 10]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b'{"a":"\xff"}',
+        '{"PulseTime²":5}'.encode(),
+        b'{"PulseTime' + b"9" * 5000 + b'":5}',
+        b'{"PulseTime":' * 9000,
+        b"",
+    ],
+)
+def test_bytes_that_are_no_word_of_its_own_change_nothing(board, noise):
+    before = dict(board._pulse_times)
+    board._hear(Message("stat/x/RESULT", noise, False))
+    assert board._pulse_times == before
 
 
 def test_a_pulse_time_that_somebody_has_set_stays_until_another_is_needed(device):

@@ -323,6 +323,24 @@ def test_the_other_baud_is_tried_after_a_second_and_what_has_come_is_kept(termin
     thermometer.close()
 
 
+def test_a_module_that_took_the_place_of_one_at_another_baud_is_found(terminal):
+    clock = MovableClock()
+    thermometer = open_thermometer("gy9061x", {"port": terminal.path}, clock)
+    os.write(terminal.master, OLD)
+    assert thermometer.read(LIMIT_S).raw == OLD
+    clock.ahead_s += 9.0
+    assert thermometer.read(0.05) is None
+    assert termios.tcgetattr(terminal.master)[5] == termios.B9600
+    for _ in range(2):
+        clock.ahead_s += 1.1
+        assert thermometer.read(0.05) is None
+    assert termios.tcgetattr(terminal.master)[5] == termios.B115200
+    os.write(terminal.master, NEW)
+    assert thermometer.read(LIMIT_S).raw == NEW
+    assert thermometer.found_baud == 115200
+    thermometer.close()
+
+
 def test_a_second_program_cannot_open_the_same_port(terminal):
     thermometer = open_thermometer("gy9061x", {"port": terminal.path})
     with pytest.raises(DeviceGoneError, match="not in use by another program"):

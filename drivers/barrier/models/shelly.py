@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from drivers.barrier.board import BoardSize
-from drivers.barrier.mqtt_talk import MqttBoardOptions, Talk, Topic
+from drivers.barrier.mqtt_talk import NO_JSON, MqttBoardOptions, Talk, Topic
 from drivers.errors import DeviceGoneError, DeviceRefusedError
 from drivers.mqtt_port import Message
 from drivers.profile import Profile
@@ -78,7 +78,8 @@ class ShellyBoard:
         self._numbers = count(1)
         self._wanted: dict[int, Answer | None] = {}
         self._polled: dict[int, int] = {}
-        self._states = [False] * options.inputs
+        # None: of a type without a state. Said when the inputs are read, never in the middle of a pulse.
+        self._states: list[bool | None] = [None] * options.inputs
         self._closed = False
         self._ends_s: dict[int, float] = {}
         topics = ("{me}/rpc", f"{options.topic}/events/rpc")
@@ -88,6 +89,7 @@ class ShellyBoard:
                 self._call("Switch.GetStatus", {"id": relay})
             for terminal in range(options.inputs):
                 self._take_input(terminal, self._call("Input.GetStatus", {"id": terminal}))
+            self._inputs()
         except (DeviceGoneError, DeviceRefusedError):
             self._talk.close()
             raise
@@ -98,7 +100,7 @@ class ShellyBoard:
         An order whose answer is lost is not sent again, since the relay may have moved: its state is asked instead.
         """
         self._check(channel, seconds)
-        self._talk.turn()
+        self._talk.prove()
         self._ends_s[channel] = ends_s = time.monotonic() + seconds
         order = {"id": channel, "on": True, "toggle_after": round(seconds, 1)}
         answered = self._question("Switch.Set", order, _ANSWER_S) is not None
@@ -120,7 +122,7 @@ class ShellyBoard:
     def read_inputs(self) -> tuple[bool, ...]:
         """As the device told them: at each change by itself, and twice a second when asked."""
         self._talk.turn()
-        return tuple(self._states)
+        return self._inputs()
 
     def close(self) -> None:
         """Relays that are in a pulse go off; a device that has fallen silent is left to its own timer."""
@@ -193,7 +195,7 @@ class ShellyBoard:
             if message.topic == f"{self._talk.me}/rpc":
                 return self._hear_answer(msgspec.json.decode(message.payload, type=Answer))
             return self._hear_notice(msgspec.json.decode(message.payload, type=Notice))
-        except msgspec.DecodeError:
+        except NO_JSON:
             # Not a word of RPC: whoever sent it, it says nothing.
             return False
 
@@ -219,9 +221,15 @@ class ShellyBoard:
 
     def _take_input(self, terminal: int, status: dict[str, Any]) -> None:
         state = status.get("state")
-        if not isinstance(state, bool):
-            raise DeviceRefusedError(f"{self._name}: input {terminal} has no state; set it to type switch")
-        self._states[terminal] = state
+        self._states[terminal] = state if isinstance(state, bool) else None
+
+    def _inputs(self) -> tuple[bool, ...]:
+        known = tuple(state for state in self._states if state is not None)
+        if len(known) < len(self._states):
+            raise DeviceRefusedError(
+                f"{self._name}: input {self._states.index(None)} has no state; set it to type switch"
+            )
+        return known
 
 
 def _is_timed(status: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from drivers.barrier.board import BoardSize
-from drivers.barrier.mqtt_talk import MqttBoardOptions, Talk, Topic
+from drivers.barrier.mqtt_talk import NO_JSON, MqttBoardOptions, Talk, Topic
 from drivers.errors import DeviceGoneError, DeviceRefusedError
 from drivers.mqtt_port import Message
 from drivers.profile import Profile
@@ -43,6 +43,7 @@ _MIN_S, _MAX_S = 0.1, 3600.0
 _MOST_TENTHS: Final = 111
 _SECONDS_OFFSET: Final = 100
 _MAX_BYTES: Final = 65_536
+_PULSE_TIME: Final = re.compile(r"PulseTime([1-9][0-9]?)")
 _LEADING: Final = re.compile(r"\s*([0-9]{1,5})\b")
 
 
@@ -101,7 +102,7 @@ class TasmotaBoard:
         An order whose answer is lost is not sent again, since the relay may have moved: its state is asked instead.
         """
         self._check(channel, seconds)
-        self._talk.turn()
+        self._talk.prove()
         # Before the order, never behind it: without its PulseTime a relay would stay on.
         self._set_pulse_time(channel, pulse_time(seconds))
         self._ends_s[channel] = ends_s = time.monotonic() + seconds
@@ -215,7 +216,7 @@ class TasmotaBoard:
             return False
         try:
             said = msgspec.json.decode(message.payload, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except NO_JSON:
             return False
         if message.topic.endswith("/STATUS11"):
             status = said.get("StatusSTS")
@@ -225,13 +226,12 @@ class TasmotaBoard:
             if word.startswith(("POWER", "PulseTime", "Command")):
                 self._results[word] = value
                 # Somebody else set it, at the device's own page perhaps: the next pulse looks again.
-                if word.startswith("PulseTime"):
-                    self._forget(word, value)
+                self._forget(word, value)
         return True
 
     def _forget(self, word: str, value: object) -> None:
-        number = word.removeprefix("PulseTime")
-        relay = int(number) - 1 if number.isdigit() else 0
+        named = _PULSE_TIME.fullmatch(word)
+        relay = int(named[1]) - 1 if named else -1
         if self._pulse_times.get(relay) not in (None, pulse_time_of(value)):
             del self._pulse_times[relay]
 

@@ -43,8 +43,8 @@ class Shelly:
             source, number, method = frame["src"], frame["id"], frame["method"]
         except (ValueError, KeyError, TypeError):
             return []
-        fault = self.faults.next()
-        if fault == "silent":
+        fault = self.faults.next_of(order=method == "Switch.Set")
+        if fault in ("silent", "lost_order"):
             return []
         if fault == "noise":
             return [Said(f"{source}/rpc", b'{"id": nonsense')]
@@ -59,7 +59,7 @@ class Shelly:
             for channel, on in enumerate(self.board.coils())
             if on != before[channel]
         ]
-        if fault == "lost_echo" and method == "Switch.Set":
+        if fault == "lost_echo":
             return notices
         return [Said(f"{source}/rpc", json.dumps(answer).encode()), *notices]
 

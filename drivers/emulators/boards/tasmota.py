@@ -40,8 +40,10 @@ class Tasmota:
 
     def hear(self, topic: str, payload: bytes, now_s: float) -> list[Said]:
         word, text = topic.rsplit("/", 1)[1], payload.decode("utf-8", "replace").strip()
-        fault = self.faults.next()
-        if fault == "silent":
+        found = _COMMAND.fullmatch(word)
+        is_power = found is not None and found[1].lower() == "power"
+        fault = self.faults.next_of(order=is_power and bool(text))
+        if fault in ("silent", "lost_order"):
             return []
         if fault == "noise":
             return [Said(f"stat/{TOPIC}/RESULT", b"{nonsense")]
@@ -49,13 +51,11 @@ class Tasmota:
             return [_result({"Command": "Error", "Input": word.upper()})]
         if word.upper() == "STATUS":
             return [Said(f"stat/{TOPIC}/STATUS11", json.dumps({"StatusSTS": self._states()}).encode())]
-        found = _COMMAND.fullmatch(word)
         if found is None:
             return [_result({"Command": "Unknown", "Input": word.upper()})]
         channel = int(found[2] or 1) - 1
-        is_power = found[1].lower() == "power"
         answers = self._power(channel, text, now_s) if is_power else self._pulse_time(channel, text)
-        return [] if fault == "lost_echo" and is_power and text else answers
+        return [] if fault == "lost_echo" else answers
 
     def _states(self) -> dict[str, Any]:
         states = {f"POWER{channel + 1}": "ON" if on else "OFF" for channel, on in enumerate(self.board.coils())}

@@ -49,7 +49,7 @@ class Options(ReaderOptions, frozen=True):
 
 def connect(options: Options, clock: Callable[[], float]) -> SerialReader:
     name = f"gm65 {options.port}"
-    talk = Gm65Talk(name, options.ask, options.trigger == "command", options.end == "silence")
+    talk = Gm65Talk(name, options.baud, options.ask, options.trigger == "command", options.end == "silence")
     return SerialReader(options.port, options.baud, name, talk, clock)
 
 

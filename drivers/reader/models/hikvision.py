@@ -20,6 +20,9 @@ from drivers.reader.plates import Direction, Plates
 _PATH: Final = "/ISAPI/Event/notification/alertStream"
 # A wait that ends just after the camera's time is over, and not just before.
 _SOON_S: Final = 0.01
+# What a camera could not get rid of while nobody read follows without a pause, and for no longer than this.
+_QUIET_S: Final = 0.25
+_CATCH_UP_S: Final = 1.0
 
 PROFILE: Final = Profile(
     name="hikvision",
@@ -98,12 +101,15 @@ class HikvisionReader:
         self._stream.sever()
 
     def _forget_old(self) -> None:
-        """What came while nobody read is no news."""
+        """What came while nobody read is no news, nor is what the camera kept back because nobody took it."""
         if self._clock() - self._read_s > STALE_S:
             self._pending.clear()
-            while data := self._stream.read(0):
+            until_s = time.monotonic() + _CATCH_UP_S
+            while data := self._stream.read(_QUIET_S):
                 self._heard_s = self._clock()
                 self._alerts.feed(data)
+                if time.monotonic() > until_s:
+                    raise DeviceGoneError(self._name, "what it said while nobody read does not come to an end")
 
     def _take(self, data: bytes) -> None:
         for alert in self._alerts.feed(data) if data else ():

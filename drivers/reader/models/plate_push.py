@@ -118,6 +118,7 @@ class PlatePushReader:
             for _ in range(2 * MOST_CONNECTIONS):
                 if self.listener.serve(0):
                     self._heard_s = self._clock()
+            self.listener.outdate()
 
     def _serve(self, timeout_s: float) -> None:
         for alert in self.listener.serve(timeout_s):
