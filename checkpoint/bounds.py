@@ -49,7 +49,8 @@ def absolute_bounds(site: Site, mode: str, settings: TemperatureSettings) -> Bou
     limits = getattr(settings.absolute, site)
     high_at_c: float = settings.body_high_c if mode == "body" else limits.high_c
     low_c: float = settings.body_low_c if mode == "body" else limits.low_c
-    return Bounds(round(high_at_c - settings.high_c, 2), settings.high_c, _always_high(mode, settings), low_c, None)
+    high_c = settings.high_at(site)
+    return Bounds(round(high_at_c - high_c, 2), high_c, _always_high(mode, settings), low_c, None)
 
 
 def relative_bounds(level: LevelNow, offset_c: float, site: Site, mode: str, settings: TemperatureSettings) -> Bounds:
@@ -57,7 +58,7 @@ def relative_bounds(level: LevelNow, offset_c: float, site: Site, mode: str, set
     floor_c: float = settings.body_low_c if mode == "body" else getattr(settings, f"low_{site}_c")
     return Bounds(
         base_c=level.level_c + offset_c,
-        high_c=max(settings.high_c, settings.high_mads * level.mad_c),
+        high_c=max(settings.high_at(site), settings.high_mads * level.mad_c),
         always_high_c=_always_high(mode, settings),
         low_floor_c=floor_c,
         low_excess_c=max(settings.low_c, settings.low_mads * level.mad_c),

@@ -30,7 +30,7 @@ def document_fact(number: str, expires: str, pass_: Claims, today: date | None) 
     if pass_.document_digest is None:
         return CheckFact("missing", "document_unbound")
     last_day = _day(expires) if expires else date.max
-    if last_day is None or not _is_number(number):
+    if last_day is None or not is_number(number):
         return CheckFact("missing", "document_unreadable")
     if not hmac.compare_digest(document_digest(number, pass_.pass_id), pass_.document_digest):
         return CheckFact("failed", "document_mismatch")
@@ -41,7 +41,7 @@ def document_fact(number: str, expires: str, pass_: Claims, today: date | None) 
     return CheckFact("ok", "document_ok")
 
 
-def _is_number(number: str) -> bool:
+def is_number(number: str) -> bool:
     """Something to take a digest of. A reader's text may be anything, also no Unicode."""
     plain = normal_number(number[: _LONGEST_NUMBER + 1])
     return 0 < len(plain) <= _LONGEST_NUMBER and plain.isprintable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ DocumentKind = Literal["keys", "trust", "status", "policy", "watch", "regions", 
 _BY_ROOT: Final[frozenset[DocumentKind]] = frozenset({"keys", "trust"})
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _PUBLIC_BYTES: Final = 32
+_MOST_TARGETS: Final = 1000
 
 
 class DocumentError(ValueError):
@@ -30,7 +32,11 @@ class DocumentError(ValueError):
 
 
 class Document(msgspec.Struct, array_like=True, frozen=True):
-    """A document as signed. Times in ms UTC, the end excluded; `rollout`: percent of the scope's gates that take it."""
+    """A document as signed. Times in ms UTC, the end excluded.
+
+    It is taken by the gates whose place is one of `targets` (gate, site and grid ids), and by `rollout` percent of the
+    scope's others. Without targets the field does not travel: programs that do not know it read the percentage alone.
+    """
 
     version_of_form: int
     kind: DocumentKind
@@ -40,6 +46,20 @@ class Document(msgspec.Struct, array_like=True, frozen=True):
     not_after: int
     rollout: int
     content: bytes
+    targets: tuple[str, ...] = ()
+
+    @property
+    def staged(self) -> bool:
+        """Not every gate of the scope takes it: it travels beside the one for all, which stays as it is."""
+        return bool(self.targets) or self.rollout < 100
+
+    def concerns(self, here: Sequence[str], gate: str) -> bool:
+        """Whether this gate takes it. `here`: ids of its place. Widening a roll-out takes nobody out."""
+        if any(target in here for target in self.targets):
+            return True
+        # The same gates first at every version.
+        draw = sha256(f"{gate}/{self.kind}/{self.scope}".encode()).digest()
+        return int.from_bytes(draw[:4]) % 100 < self.rollout
 
     def standing(self, now_ms: int) -> Literal["early", "current", "over"]:
         """Whether its time has come, is there, or is past."""
@@ -116,7 +136,8 @@ def read_document(data: bytes, keys: KeyList, now_s: int, here: Sequence[str] = 
 
 def encode_document(document: Document) -> bytes:
     """The bytes that are signed. Raises DocumentError for what no gate would take."""
-    payload = msgspec.msgpack.encode(document)
+    fields = msgspec.structs.astuple(document)
+    payload = msgspec.msgpack.encode(fields if document.targets else fields[:-1])
     _checked(payload)
     return payload
 
@@ -226,7 +247,16 @@ def _checked(payload: bytes) -> Document:
         raise DocumentError(f"{name} is valid {bounds}: give milliseconds UTC, start before end")
     if not 0 <= document.rollout <= 100:
         raise DocumentError(f"{name}: rollout is {document.rollout}: give 0 to 100 percent")
+    _check_targets(name, document.targets)
     return document
+
+
+def _check_targets(name: str, targets: Sequence[str]) -> None:
+    if len(targets) > _MOST_TARGETS:
+        raise DocumentError(f"{name}: {len(targets)} targets, at most {_MOST_TARGETS}: name sites or grids instead")
+    for target in targets:
+        if not is_slug(target):
+            raise DocumentError(f"{name}: target {target[:40]!r} is no gate, site or grid id")
 
 
 def _check_root(message: cose.Message, document: Document, root: bytes | None) -> None:

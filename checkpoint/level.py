@@ -117,6 +117,12 @@ class LaneLevel:
         level = _followed(middle, known.reference, self._settings)
         return LevelNow(stream, round(level, 3), round(mad, 3), len(values), is_recent)
 
+    def latest_mad_c(self, stream: str, least: int) -> float | None:
+        """How far the stream's latest readings lie apart, whatever their age; None if there are fewer than `least`."""
+        most = self._settings.level_fallback
+        kept = self._streams.get(stream, Stream()).kept[-most:]
+        return _spread([reading.value_c for reading in kept])[1] if len(kept) >= min(least, most) else None
+
     def meaningless_since_ms(self, stream: str) -> int | None:
         return self._streams.get(stream, Stream()).meaningless_since_ms
 

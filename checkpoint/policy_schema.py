@@ -12,12 +12,34 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from checkpoint.passes import PassClass
-from checkpoint.records import Direction, LaneKind
+from checkpoint.policy_rule import (
+    CLOSED,
+    Attendance,
+    CheckName,
+    Mode,
+    Rule,
+    RuleReason,
+    RuleVerdict,
+    Text,
+    ZoneLevel,
+    joined,
+)
+from checkpoint.policy_time import LocalTime
 
-ZoneLevel = Literal["low", "medium", "high"]
-Attendance = Literal["guard", "remote", "none"]
-CheckName = Literal["pass", "temperature", "mask", "travel", "document", "vehicle", "quota", "watch"]
-Mode = Literal["enforce", "warn", "record", "off"]
+__all__ = [
+    "CLOSED", "HEALTH_CHECKS", "KEPT_READINGS", "AbsoluteLimits", "Attendance", "CheckName", "Condition", "FailColumn",
+    "FailRow", "FailTable", "ListsRow", "LiveVariant", "LocalMatter", "LocalSettings", "Mode", "Moment", "PassSettings",
+    "PassbackSettings", "Policy", "QuotaSettings", "RiskLevel", "Role", "Rule", "RuleReason", "RuleVerdict",
+    "RuledFormat", "Site", "SiteLevels", "SiteLimit", "Slug", "Stands", "TemperatureSettings", "Text", "Timeouts",
+    "TravelSettings", "Worth", "ZoneLevel",
+]  # fmt: skip
+
+# How risky a region counts as, from which somebody comes.
+RiskLevel = Literal["low", "medium", "high"]
+# What a local order may touch: stricter modes, rules for hours of the day, levels of zones, who is told.
+LocalMatter = Literal["modes", "hours", "zones", "told"]
+# Who is told: the guard, the six roles of a grid, and whoever repairs the gate.
+Role = Literal["guard", "first_head", "head", "administrator", "health", "police", "supervisor", "maintainer"]
 Site = Literal["forehead", "wrist", "neck"]
 # How a phone shows a pass so that a picture of it is soon worth nothing; see passes.Variant.
 LiveVariant = Literal["rotating", "step", "device"]
@@ -33,7 +55,6 @@ Condition = Literal[
 ]  # fmt: skip
 
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Celsius = Annotated[float, msgspec.Meta(ge=-40, le=60)]
 Degrees = Annotated[float, msgspec.Meta(gt=0, le=10)]
@@ -48,42 +69,6 @@ HEALTH_CHECKS: Final[frozenset[CheckName]] = frozenset({"temperature", "mask", "
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table in which an unknown key is an error."""
-
-
-class Rule(_Table, frozen=True, rename={"classes": "class"}):
-    """Which checks are asked of whom, in order. An omitted key matches anything; the first match is used."""
-
-    name: Text
-    checks: Annotated[tuple[CheckName, ...], msgspec.Meta(max_length=8)]
-    modes: dict[CheckName, Mode] = {}
-    level: tuple[ZoneLevel, ...] | None = None
-    classes: tuple[PassClass, ...] | None = None
-    direction: Direction | None = None
-    attendance: tuple[Attendance, ...] | None = None
-    lane_kind: LaneKind | None = None
-    # `each`: everybody of a party is measured; `holder`: only the one who shows the pass.
-    party: Literal["each", "holder"] = "each"
-
-    def mode_of(self, check: CheckName) -> Mode:
-        """`off` for a check that the rule does not list, `enforce` for one it lists without a mode."""
-        return self.modes.get(check, "enforce") if check in self.checks else "off"
-
-    def matches(
-        self, level: str, pass_class: str | None, direction: str, attendance: str, lane_kind: str
-    ) -> bool:  # fmt: skip
-        """`pass_class` None: nobody has shown a pass that could be read; only rules without `class` match."""
-        return (
-            (self.level is None or level in self.level)
-            and (self.classes is None or pass_class in self.classes)
-            and self.direction in (None, direction)
-            and (self.attendance is None or attendance in self.attendance)
-            and self.lane_kind in (None, lane_kind)
-        )
-
-    @property
-    def matches_all(self) -> bool:
-        omitted = (self.level, self.classes, self.direction, self.attendance, self.lane_kind)
-        return all(key is None for key in omitted)
 
 
 class SiteLimit(_Table, frozen=True):
@@ -136,8 +121,13 @@ class TemperatureSettings(_Table, frozen=True):
     band_edges_c: Annotated[tuple[Celsius, ...], msgspec.Meta(max_length=8)] = (5.0, 16.0, 30.0)
     # High, fever, low.
     high_c: Degrees = 0.8
+    # None: as `high_c`.
+    high_forehead_c: Degrees | None = None
+    high_wrist_c: Degrees | None = None
+    high_neck_c: Degrees | None = None
     high_mads: Degrees = 3.5
-    second_factor: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
+    # Under 1 the second place hardly clears anybody whom the first has stopped (docs/temperature.md, the simulation).
+    second_factor: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     low_c: Degrees = 1.0
     low_mads: Degrees = 3.5
     low_forehead_c: Celsius = 34.0
@@ -162,6 +152,11 @@ class TemperatureSettings(_Table, frozen=True):
     # Coming back after a low reading.
     retest_after_s: Seconds = 300.0
     retest_valid_s: Seconds = 1800.0
+
+    def high_at(self, site: Site) -> float:
+        """How far over the level a reading of this place of the body is high."""
+        own: float | None = getattr(self, f"high_{site}_c")
+        return self.high_c if own is None else own
 
 
 class Timeouts(_Table, frozen=True):
@@ -272,6 +267,27 @@ class QuotaSettings(_Table, frozen=True):
     people: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
 
 
+class TravelSettings(_Table, frozen=True):
+    """What the check of travel asks of a pass: a statement at most `attested_within_days` old, and within the last
+    `days` no stay in a region listed at `risk_level` or over. A statement covers 14 days: more can't be asked."""
+
+    attested_within_days: Annotated[int, msgspec.Meta(ge=0, le=14)] = 7
+    risk_level: RiskLevel = "medium"
+    days: Annotated[int, msgspec.Meta(ge=1, le=14)] = 14
+
+
+class LocalSettings(_Table, frozen=True):
+    """What a local order may do to this policy. `may`: what it changes; `max_days`: how long it lasts at most.
+
+    Everything that an order changes must be at least as strict as here, but for the checks in `milder`, each down to
+    the mode named there; see checkpoint.local_order.
+    """
+
+    may: Annotated[tuple[LocalMatter, ...], msgspec.Meta(min_length=1, max_length=8)]
+    max_days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 14
+    milder: dict[CheckName, Mode] = {}
+
+
 class Policy(_Table, frozen=True, rename={"rules": "rule", "passes": "pass"}):
     """A whole policy, as signed. Times with their offset; `valid_until` may be left out only without health checks."""
 
@@ -293,6 +309,11 @@ class Policy(_Table, frozen=True, rename={"rules": "rule", "passes": "pass"}):
     passback: PassbackSettings = PassbackSettings()
     # None: a rule that asks for `quota` can't be answered, and its mode decides.
     quota: QuotaSettings | None = None
+    travel: TravelSettings = TravelSettings()
+    # Reason code = who is told, in place of whom the table of reasons names.
+    told: Annotated[dict[str, Role | tuple[Role, ...]], msgspec.Meta(max_length=200)] = {}
+    # What a local order may change of this policy. None: nothing, and none is taken.
+    local: LocalSettings | None = None
 
     def in_force_at(self, now_s: float) -> bool:
         """From `valid_from` on, and before `valid_until`."""
@@ -304,8 +325,39 @@ class Policy(_Table, frozen=True, rename={"rules": "rule", "passes": "pass"}):
         return next((self.zones[grid] for grid in grids if grid in self.zones), self.zone_level)
 
     def rule_for(
-        self, level: str, pass_class: str | None, direction: str, attendance: str, lane_kind: str
-    ) -> Rule:  # fmt: skip
-        """The first rule that matches. There is always one: the last rule of a parsed policy matches everything."""
-        facts = (level, pass_class, direction, attendance, lane_kind)
-        return next((rule for rule in self.rules if rule.matches(*facts)), self.rules[-1])
+        self,
+        level: str,
+        pass_class: str | None,
+        direction: str,
+        attendance: str,
+        lane_kind: str,
+        local: LocalTime | None = None,
+    ) -> Rule:
+        """The first rule that matches. There is always one: the last rule of a parsed policy matches everything, and at
+        the level `closed` there is CLOSED.
+
+        `local`: the time at the place. None: it can't be told; where that makes a difference, the rules that might hold
+        are joined to one that asks everything that any of them asks.
+        """
+        found = self.rules_for(level, pass_class, direction, attendance, lane_kind, local)
+        return found[0] if len(found) == 1 else joined(found)
+
+    def rules_for(
+        self,
+        level: str,
+        pass_class: str | None,
+        direction: str,
+        attendance: str,
+        lane_kind: str,
+        local: LocalTime | None = None,
+    ) -> tuple[Rule, ...]:
+        """The rule that holds; several only if the time can't be told: each of them holds at some time."""
+        found: list[Rule] = []
+        for rule in self.rules:
+            if not rule.matches(level, pass_class, direction, attendance, lane_kind):
+                continue
+            if local is None or not rule.has_hours or rule.holds_at(local):
+                found.append(rule)
+                if local is not None or not rule.has_hours:
+                    return tuple(found)
+        return (*found, CLOSED if level == "closed" else self.rules[-1])

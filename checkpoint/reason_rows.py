@@ -10,7 +10,8 @@ Step = Literal[
     "pass", "temperature", "mask", "travel", "document", "vehicle", "quota", "watch",
     "policy", "lane", "device", "records", "way_out", "outcome", "override", "note", "prompt",
 ]  # fmt: skip
-Call = Literal["", "guard", "health", "police", "administrator", "maintainer"]
+# The guard, the six roles of a grid, and whoever repairs the gate; "" nobody.
+Call = Literal["", "guard", "first_head", "head", "administrator", "health", "police", "supervisor", "maintainer"]
 Barrier = Literal["open", "closed", ""]
 
 

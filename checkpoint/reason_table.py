@@ -7,12 +7,14 @@ from typing import Final
 from checkpoint.reason_rows import Step
 from checkpoint.reason_rows import rows as _rows
 from checkpoint.reason_table_gate import GATE_ROWS
+from checkpoint.reason_table_lists import LIST_ROWS
 
 _OWN_PASS = ("请出示本人有效通行码", "Show your own valid pass")
 _NEW_PASS = ("请重新申领通行码", "Ask for a new pass")
 _LIVE_CODE = ("请刷新后重新出示", "Refresh it and show it again")
 _IDENTITY = ("请核对身份证件", "Check the identity document")
 _ASK_CITY = ("请人工核实或拨打热线", "Check by hand or call the hotline")
+_ASK_STAFF = ("如有急需，请询问屏上所示工作人员", "If you must, ask the staff that the screen names")
 _HOLD = ("请稍候，工作人员协助", "Please wait, staff will help")
 _BY_HAND = ("请人工测温并登记", "Measure by hand and record it")
 _RETEST = ("请引导到复测点", "Guide to the place for a second measurement")
@@ -134,6 +136,18 @@ _OTHER_CHECKS: Final = tuple(
     for row in _rows(step, "escalate", "guard", (f"{step}_missing", zh, en, todo_zh, todo_en))
 )
 
+_SEE_MASK: Final = ("请确认佩戴口罩", "See that a mask is worn")
+_MASK: Final = (
+    *_rows("mask", "allow", "", ("mask_ok", "已佩戴口罩", "A mask is worn", "", "")),
+    *_rows(
+        "mask", "escalate", "guard",
+        ("mask_none", "未佩戴口罩", "No mask is worn", "请提醒佩戴口罩", "Ask to put on a mask"),
+        ("mask_unsure", "未能确认佩戴口罩", "The camera can't tell whether a mask is worn", *_SEE_MASK),
+        ("mask_not_assessed", "口罩未能检测", "The mask was not assessed", *_SEE_MASK),
+        ("mask_unchecked", "设备异常，未检测口罩", "Mask not checked: device fault", *_SEE_MASK),
+    ),
+)  # fmt: skip
+
 _QUOTA: Final = (
     *_rows("quota", "allow", "", ("quota_free", "进出次数符合规定", "Count of passages in order", "", "")),
     *_rows(
@@ -189,6 +203,11 @@ _POLICY: Final = (
         ("way_out", "出口放行", "The way out is free", "请通行", "Please go through"),
     ),
     *_rows(
+        "policy", "deny", "guard",
+        ("curfew", "此时段不可进入", "Not open to you at this hour", *_ASK_STAFF),
+        ("zone_closed", "封闭区域，未经指定不可进入", "This zone is closed to all but those named for it", *_ASK_STAFF),
+    ),
+    *_rows(
         "policy", "escalate", "administrator",
         ("lists_stale", "名单过期，需要核实", "Lists are too old", "请电话核实", "Check by phone"),
         ("policy_stale", "策略长期未更新", "The policy has not been renewed", "请电话核实", "Check by phone"),
@@ -213,5 +232,5 @@ _POLICY: Final = (
 )  # fmt: skip
 
 ROWS: Final = (
-    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_DOCUMENT, *_VEHICLE, *_QUOTA, *_POLICY, *GATE_ROWS,
+    *_PASS, *_TEMPERATURE, *_OTHER_CHECKS, *_MASK, *_DOCUMENT, *_VEHICLE, *_QUOTA, *LIST_ROWS, *_POLICY, *GATE_ROWS,
 )  # fmt: skip

@@ -123,6 +123,9 @@ class Verdict(msgspec.Struct, array_like=True, frozen=True):
     tags: tuple[str, ...]
     retest_of: bytes | None
     call: str
+    drill: bool = False
+    # Passage of the vehicle that this person sat in, where everybody in it is asked.
+    of_vehicle: bytes | None = None
 
 
 class OutcomeOf(msgspec.Struct, array_like=True, frozen=True):
@@ -135,6 +138,7 @@ class OutcomeOf(msgspec.Struct, array_like=True, frozen=True):
     reason: str
     crossings: int
     pass_id: bytes | None
+    drill: bool = False
 
 
 class Override(msgspec.Struct, array_like=True, frozen=True):
@@ -146,6 +150,7 @@ class Override(msgspec.Struct, array_like=True, frozen=True):
     reason: str
     by: str
     pass_class: str
+    drill: bool = False
 
 
 class Egress(msgspec.Struct, array_like=True, frozen=True):
@@ -205,6 +210,9 @@ PAYLOADS: Final[dict[str, type[Payload]]] = {
     "document": Note, "command": Note, "note": Note, "reconstructed": Note, "closed": Note,
 }  # fmt: skip
 PAYLOAD_VERSION: Final = 1
+# A record of a drill is of this version. A program that knows no drills stores it unread, and counts it nowhere.
+DRILL_VERSION: Final = 2
+_NEWEST: Final = dict.fromkeys(("verdict", "outcome", "override"), DRILL_VERSION)
 
 # What msgspec raises for bytes that are not what was asked for: its own error (a ValueError), a UnicodeDecodeError for
 # text that is not UTF-8 (a ValueError too), RecursionError for deep nesting, TypeError for a map key that can't be one.
@@ -241,7 +249,16 @@ def decode_header(data: bytes) -> Header:
 
 
 def encode_payload(payload: Payload) -> bytes:
-    return _encoder.encode(payload)
+    """Its bytes. Fields at the end that say nothing are left out, so that a record is written as it always was."""
+    defaults = payload.__struct_defaults__
+    if not defaults:
+        return _encoder.encode(payload)
+    fields = list(msgspec.structs.astuple(payload))
+    for default in reversed(defaults):
+        if fields[-1] != default:
+            break
+        fields.pop()
+    return _encoder.encode(fields)
 
 
 def decode_payload(kind: str, data: bytes) -> Payload | None:
@@ -249,7 +266,7 @@ def decode_payload(kind: str, data: bytes) -> Payload | None:
     fields = _decode(_any_decoder, data)
     if not isinstance(fields, list) or not fields or not isinstance(fields[0], int):
         raise msgspec.DecodeError(f"payload of kind {kind!r} does not start with its version")
-    if fields[0] > PAYLOAD_VERSION:
+    if fields[0] > max(PAYLOAD_VERSION, _NEWEST.get(kind, 0)):
         return None
     return _decode(_payload_decoders[kind], data)
 

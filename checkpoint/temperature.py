@@ -31,6 +31,10 @@ __all__ = [
 ]  # fmt: skip
 
 Result = Literal["normal", "high", "low", "fever", "unstable", "not_obtained", "missing"]
+# A lane that told nothing is believed again when its latest people, at least so many, read this much closer together
+# than they must to be believed on. At one limit for both, chance let a third of the people in the sun pass as normal.
+_AGAIN_OF: Final = 100
+_AGAIN: Final = 0.75
 _REASONS: Final[dict[Result, str]] = {
     "normal": "temperature_ok",
     "high": "temperature_high",
@@ -126,7 +130,7 @@ class TemperatureJudge:
             second_after_ms=at_ms + self._shade_ms(window.ambient_c),
             readings=(self._kept(window, site, level, bounds),),
             mode=window.mode,
-            meaningless_since_ms=self._since(level, site, window.mode, at_ms),
+            meaningless_since_ms=self._since(stream, level, site, window, at_ms),
         )
         return self._if_informative(judged, site, window.ambient_c)
 
@@ -173,24 +177,35 @@ class TemperatureJudge:
             excess_c=None if first.level is None else round(mean_c, 2),
         )
 
-    def _since(self, level: LevelNow | None, site: Site, mode: str, at_ms: int) -> int | None:
+    def _since(self, stream: str, level: LevelNow | None, site: Site, window: WindowResult, at_ms: int) -> int | None:
         """Since when this stream's people read too far apart, or too far from where they should; None if they don't."""
-        if level is None or self._is_informative(level, site, mode):
+        if not self._is_untold(window.ambient_c) if level is None else self._is_informative(level, site, window.mode):
             return None
-        known = self._level.meaningless_since_ms(level.stream)
+        known = self._level.meaningless_since_ms(stream)
         return at_ms if known is None else min(known, at_ms)
+
+    def _is_untold(self, ambient_c: float | None) -> bool:
+        """In frost and heat a lane without a level has to show first that its readings mean something there."""
+        return ambient_c is not None and not self._settings.wrist_below_c <= ambient_c <= self._settings.hot_above_c
 
     def _is_informative(self, level: LevelNow, site: Site, mode: str) -> bool:
         off_c = abs(round(level.level_c - self._level.expected_c(site, mode), 2))
-        spread_c = round(MAD_TO_SD * level.mad_c, 2)
-        return spread_c <= self._settings.informative_sd_c and off_c <= self._settings.informative_off_c
+        return off_c <= self._settings.informative_off_c and self._is_narrow(level)
+
+    def _is_narrow(self, level: LevelNow) -> bool:
+        """People read close together; where they did not before, closer, and over many of them."""
+        most_c = self._settings.informative_sd_c
+        if self._level.meaningless_since_ms(level.stream) is None:
+            return round(MAD_TO_SD * level.mad_c, 2) <= most_c
+        mad_c = self._level.latest_mad_c(level.stream, _AGAIN_OF)
+        return mad_c is not None and round(MAD_TO_SD * mad_c, 2) <= _AGAIN * most_c
 
     def _if_informative(self, judged: Judged, first: Site, ambient_c: float | None) -> Judged:
         """Nothing is called normal while the lane's readings tell nothing."""
-        level = judged.level
-        if judged.result != "normal" or judged.meaningless_since_ms is None or level is None:
+        if judged.result != "normal" or judged.meaningless_since_ms is None:
             return judged
-        off_c = level.level_c - self._level.expected_c(first, judged.mode)
+        level = judged.level
+        off_c = 0.0 if level is None else level.level_c - self._level.expected_c(first, judged.mode)
         return replace(judged, result="not_obtained", reason=f"not_obtained_{self._why(off_c, ambient_c)}")
 
     def _why(self, off_c: float, ambient_c: float | None) -> Literal["cold", "heat"]:

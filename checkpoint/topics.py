@@ -40,6 +40,16 @@ def document(scope: str, kind: str) -> str:
     return f"{PREFIX}/document/{scope}/{kind}"
 
 
+def staged(scope: str, kind: str) -> str:
+    """Where a document for some gates of its scope travels, beside the one for all."""
+    return document(scope, staged_slot(kind))
+
+
+def staged_slot(kind: str) -> str:
+    """The end of such a topic."""
+    return f"{kind}/staged"
+
+
 def summary(grid_path: str) -> str:
     return f"{PREFIX}/summary/{grid_path}"
 

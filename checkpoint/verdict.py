@@ -16,13 +16,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from checkpoint.passes import Presented
-from checkpoint.policy_schema import CheckName, Policy
+from checkpoint.policy_rule import CheckName, joined
+from checkpoint.policy_schema import Policy
 from checkpoint.reasons import ALL, LISTED_DENIALS
 from checkpoint.records import CheckResult
-from checkpoint.verdict_case import Case, Finding, class_for
+from checkpoint.verdict_case import FIXED, Case, Finding, class_for
 from checkpoint.verdict_facts import CheckFact, Decision, Facts, GateState, PassUse, Retest, temperature_fact
 from checkpoint.verdict_pass import stops_at_pass
 from checkpoint.verdict_steps import check_gate, findings_of
+from checkpoint.verdict_watch import discreet
 
 __all__ = [
     "CheckFact", "Decision", "Facts", "GateState", "PassUse", "Retest",
@@ -52,7 +54,7 @@ def decide(
         zone_level=policy.level_of(state.grids),
         retest_of=case.retest.passage if case.retest else None,
     )
-    decision = replace(decision, call=_call(decision, state))
+    decision = discreet(replace(decision, call=_call(decision, case)))
     return _way_out(decision) if state.direction == "out" and not state.other_free_exit else decision
 
 
@@ -64,10 +66,13 @@ def ends_at_pass(presented: Presented, policy: Policy, state: GateState, now_s: 
 def _case(
     presented: Presented | None, facts: Facts, policy: Policy, state: GateState, now_s: float
 ) -> Case:  # fmt: skip
-    level = policy.level_of(state.grids)
-    pass_class = class_for(presented, policy)
-    rule = policy.rule_for(level, pass_class, state.direction, state.attendance, state.lane_kind)
-    return Case(presented, facts, policy, rule, state, now_s)
+    asked_by = (policy.level_of(state.grids), class_for(presented, policy), state.direction, state.attendance)
+    found = policy.rules_for(*asked_by, state.lane_kind)
+    # The hour is looked at only where it makes a difference, and only while the clock is trusted.
+    if len(found) > 1 and state.clock_untrusted_for_s is None:
+        found = policy.rules_for(*asked_by, state.lane_kind, state.local)
+    rule = found[0] if len(found) == 1 else joined(found)
+    return Case(presented, facts, policy, rule, state, now_s, hour_untold=len(found) > 1)
 
 
 def _walk(case: Case) -> tuple[list[Finding], tuple[CheckResult, ...]]:
@@ -93,15 +98,18 @@ def _walk(case: Case) -> tuple[list[Finding], tuple[CheckResult, ...]]:
 
 
 def _deciding(findings: Iterable[Finding]) -> Finding | None:
-    """The first failing step; after an escalation other than fever, a listed denial further on."""
+    """The first failing step; after an escalation other than fever or symptoms, a listed denial further on."""
     stops = [finding for finding in findings if finding.verdict in ("deny", "escalate")]
-    if not stops or stops[0].verdict == "deny" or any(stop.reason == "fever" for stop in stops):
-        return next((stop for stop in stops if stop.reason == "fever"), stops[0]) if stops else None
+    if not stops or stops[0].verdict == "deny" or any(stop.reason in FIXED for stop in stops):
+        return next((stop for stop in stops if stop.reason in FIXED), stops[0]) if stops else None
     return next((stop for stop in stops if stop.reason in LISTED_DENIALS), stops[0])
 
 
 def _why_allowed(findings: list[Finding]) -> str:
-    by_table = any(finding.result == "not_obtained" or finding.tag == "unmeasured" for finding in findings)
+    # Only the table's `allow` has a tag of what was missing; a mode that holds nobody has none.
+    by_table = any(
+        finding.tag == "unmeasured" or (finding.tag and finding.result == "not_obtained") for finding in findings
+    )
     return "allowed_by_fail_table" if by_table else "all_ok"
 
 
@@ -130,11 +138,22 @@ def _unique(codes: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code for code in codes if code))
 
 
-def _call(decision: Decision, state: GateState) -> str:
-    """Whom to call; where nobody is on guard, the administrator instead of the guard."""
+def _call(decision: Decision, case: Case) -> str:
+    """Whom to call: by the policy, else by the table; where nobody is on guard, the administrator instead."""
     codes = decision.warnings if decision.verdict == "allow" else (decision.reason,)
-    call = next((row.call for code in codes if (row := ALL.get(code)) and row.call), "")
-    return "administrator" if call == "guard" and state.attendance == "none" else call
+    told = next((roles for code in codes if (roles := _told(code, case.policy))), ())
+    if case.state.attendance == "none":
+        told = tuple("administrator" if role == "guard" else role for role in told)
+    return " ".join(_unique(told))
+
+
+def _told(code: str, policy: Policy) -> tuple[str, ...]:
+    """Whose business a reason is."""
+    named = policy.told.get(code)
+    if named is not None:
+        return (named,) if isinstance(named, str) else named
+    row = ALL.get(code)
+    return (row.call,) if row is not None and row.call else ()
 
 
 def _way_out(decision: Decision) -> Decision:

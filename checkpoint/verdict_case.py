@@ -11,8 +11,9 @@ from checkpoint.reasons import ALL
 from checkpoint.records import CheckResult, VerdictName
 from checkpoint.verdict_facts import Facts, GateState, Retest
 
-# A fever that two places of the body agree on is answered by a person, whatever the check's mode.
-FIXED: Final = frozenset({"fever"})
+# A fever that two places of the body agree on, and symptoms that were declared, are answered by a person, whatever the
+# check's mode and whatever else is found.
+FIXED: Final = frozenset({"fever", "symptoms_declared"})
 FOREIGN: Final = frozenset({"foreign_valid", "city_code_ok"})
 
 
@@ -49,6 +50,8 @@ class Case:
     rule: Rule
     state: GateState
     now_s: float
+    # The hour can't be told, and the policy asks something else at another: `rule` is what it asks at any.
+    hour_untold: bool = False
 
     @property
     def holder(self) -> Pass | None:
@@ -76,6 +79,19 @@ class Case:
         resident: PassClass = "resident"
         held = self.holder
         return held is not None and held.pass_class == resident and self.state.site in held.scope
+
+
+def of_rule(case: Case) -> list[Finding]:
+    """What the rule itself says: a curfew, a closed zone. A resident of this site, and an emergency crew, are
+    never refused by it: a person decides."""
+    said, code = case.rule.verdict, case.rule.reason or ""
+    if said is None:
+        return []
+    if said == "warn":
+        return [Finding(None, "ok", code, tag=code, warning=code)]
+    crew: PassClass = "emergency"
+    must_ask = case.is_resident_here or (case.holder is not None and case.holder.pass_class == crew)
+    return [Finding(None, "failed", code, "escalate" if must_ask else said)]
 
 
 def by_default(code: str) -> VerdictName:

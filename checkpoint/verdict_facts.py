@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from checkpoint.policy_schema import Attendance, CheckName, Condition, ZoneLevel
+from checkpoint.policy_time import LocalTime
 from checkpoint.records import CheckResult, Direction, LaneKind, VerdictName
 from checkpoint.status_list import StatusAnswer
 from checkpoint.temperature import Judged
@@ -77,7 +78,8 @@ class GateState:
     `down_for_s`: how long a device of the lane has been down (`thermometer_down`, `camera_down`).
     `halt`: code of something in the lane that stops this passage whatever the checks say; empty if nothing does.
     `status`: what the status lists say of the pass; None: nobody has looked. `use`: what the site's gates know of it;
-    None: nothing can be known. `apart`: the site's other gates can't be heard.
+    None: nothing can be known. `apart`: the site's other gates can't be heard. `local`: the time of day at the place;
+    None: it can't be told.
     """
 
     site: str
@@ -100,13 +102,15 @@ class GateState:
     status: StatusAnswer | None = None
     use: PassUse | None = None
     apart: bool = False
+    local: LocalTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The verdict and everything that led to it. `warnings`: codes that held nobody up; `rule`: the policy's, by name.
 
-    `call`: who must be called (see reasons.Call), empty if nobody. `retest_of`: the earlier passage this one repeats.
+    `call`: who must be called (see reasons.Call), several with a space between them, empty if nobody. `retest_of`: the
+    earlier passage this one repeats.
     """
 
     verdict: VerdictName

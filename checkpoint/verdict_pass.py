@@ -7,7 +7,17 @@ from checkpoint.passes import Pass, PassClass, Presented, in_scope
 from checkpoint.policy_schema import Policy, Stands
 from checkpoint.reasons import ALL
 from checkpoint.status_list import ASK, REVOKED, SUSPENDED
-from checkpoint.verdict_case import Case, Finding, by_default, conditional, in_mode, is_foreign, past, worth_of
+from checkpoint.verdict_case import (
+    Case,
+    Finding,
+    by_default,
+    conditional,
+    in_mode,
+    is_foreign,
+    of_rule,
+    past,
+    worth_of,
+)
 
 
 def check_pass(case: Case) -> list[Finding]:
@@ -38,13 +48,15 @@ def _refused(case: Case, presented: Presented, refusal: str) -> list[Finding]:
 
 
 def stops_at_pass(case: Case) -> bool:
-    """Whether the pass itself ends this passage, so that nothing else need be asked.
+    """Whether the pass itself, or the rule for such a pass, ends this passage, so that nothing else need be asked.
 
     What only lists or the clock leave open, and what a look at a document settles, does not: a person will decide, and
     the other checks help.
     """
     found = [in_mode(finding, case.rule.mode_of("pass")) for finding in check_pass(case)]
-    return any(finding.verdict and finding.result == "failed" for finding in found)
+    if any(finding.verdict and finding.result == "failed" for finding in found):
+        return True
+    return any(finding.verdict == "deny" for finding in of_rule(case))
 
 
 def lists_are_stale(case: Case) -> bool:

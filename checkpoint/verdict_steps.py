@@ -7,24 +7,29 @@ from typing import Final
 
 from checkpoint.policy_schema import CheckName, Condition
 from checkpoint.reasons import ALL
-from checkpoint.verdict_case import FIXED, Case, Finding, by_default, conditional, in_mode, past, under
+from checkpoint.verdict_case import FIXED, Case, Finding, by_default, conditional, in_mode, of_rule, past, under
 from checkpoint.verdict_facts import CheckFact
 from checkpoint.verdict_pass import check_pass
 
 # What a check may add to its answer without holding anybody up.
 _NOTICES: Final = frozenset({"quota_late"})
-# Checks that a broken part has kept anybody from making: the fail table says what follows.
+# Checks that a broken part or a missing list has kept anybody from making: the fail table says what follows.
 _CONDITION_OF: Final[dict[str, Condition]] = {
     "document_unchecked": "reader_down",
+    "mask_unchecked": "camera_down",
     "vehicle_unchecked": "reader_down",
     "document_undated": "clock_untrusted",
+    "travel_unlisted": "lists_stale",
+    "travel_undated": "clock_untrusted",
+    "watch_unlisted": "lists_stale",
 }
 
 
 def check_gate(case: Case) -> list[Finding]:
-    """What holds for every passage whatever its checks: something in the lane, the policy's own time, weak binding."""
+    """What holds for every passage whatever its checks: the rule's own word, something in the lane, the policy's time,
+    the hour of the day, weak binding."""
     state, after_s = case.state, case.policy.fail.policy_stale.after_s
-    findings = []
+    findings = of_rule(case)
     if state.halt:
         known = state.halt if state.halt in ALL else "unexplained"
         findings.append(Finding(None, "failed", known, by_default(known)))
@@ -33,6 +38,9 @@ def check_gate(case: Case) -> list[Finding]:
     elif state.policy_age_s is None or state.policy_age_s > after_s:
         over_s = past(state.policy_age_s, after_s)
         findings.append(conditional(None, "policy_stale", "policy_stale", over_s, case))
+    if case.hour_untold:
+        for_s = state.clock_untrusted_for_s
+        findings.append(conditional(None, "clock_untrusted", "clock_untrusted", for_s, case))
     asked = [check for check in case.rule.checks if case.rule.mode_of(check) != "off"]
     if state.weak_binding and len(asked) > 1 and not case.policy.accept_weak_binding:
         findings.append(Finding(None, "failed", "binding_weak", "escalate"))
@@ -110,7 +118,8 @@ def check_other(check: CheckName, case: Case) -> list[Finding]:
 def _answered(check: CheckName, fact: CheckFact, case: Case) -> Finding:
     if fact.result == "ok":
         warning = fact.reason if fact.reason in _NOTICES else ""
-        return Finding(check, "ok", fact.reason, None, fact.value, fact.limit, warning=warning)
+        tag = "manual" if fact.manual else ""
+        return Finding(check, "ok", fact.reason, None, fact.value, fact.limit, tag, warning)
     reason = fact.reason if fact.reason in ALL else "unexplained"
     if condition := _CONDITION_OF.get(reason):
         return conditional(check, reason, condition, fact.for_s, case)

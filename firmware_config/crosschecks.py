@@ -19,6 +19,7 @@ def crosschecks(file: GateFile) -> Iterator[Problem]:
     for number, lane in enumerate(file.lanes, 1):
         yield from _boards_exist(file, lane, number)
         yield from _ways_out(lane, number)
+        yield from _mask(lane, number)
     yield from _wires_used_once(file)
     yield from _ports_used_once(file)
 
@@ -72,6 +73,11 @@ def _ways_out(lane: Lane, number: int) -> Iterator[Problem]:
         if wire is not None and lane.barrier is not None and wire.board != lane.barrier.board:
             what = f"must be on {lane.barrier.board!r}, the board of the barrier that it frees"
             yield Problem(f"lanes #{number} / inputs / {role}", "board", repr(wire.board), what)
+
+
+def _mask(lane: Lane, number: int) -> Iterator[Problem]:
+    if lane.mask is not None and lane.camera is None:
+        yield Problem(f"lanes #{number}", "mask", "", "looks through the lane's camera, and there is none; add one")
 
 
 def _wires_used_once(file: GateFile) -> Iterator[Problem]:

@@ -15,6 +15,8 @@ _MAX_SHOWN: Final = 60
 _PATTERNS: Final = {
     r"^[a-z0-9-]{1,32}$": "1 to 32 small letters, digits and hyphens",
     r"^https?://[^\s#]{1,100}$": "an address beginning with http:// or https://, without #, of at most 108 characters",
+    r"^([0-9a-fA-F]{2}){1,32}$": "1 to 32 bytes in hexadecimal digits",
+    r"^[^+#$/\x00][^+#\x00]*$": "a topic without + and #",
     r"^[0-9a-f]{64}$": "64 small hexadecimal digits",
     r"^[a-z0-9-]{1,32}(/[a-z0-9-]{1,32}){0,4}$": "1 to 5 ids of small letters, digits and hyphens, joined by /",
 }
@@ -55,6 +57,10 @@ def without_none(form: inspect.Type) -> inspect.Type:
     return form
 
 
+def _count(form: inspect.StrType | inspect.VarTupleType) -> str:
+    return f"{form.min_length} to {form.max_length}" if form.min_length else f"at most {form.max_length}"
+
+
 def in_words(form: inspect.Type) -> str:
     """What a value of this form may be."""
     form = without_none(form)
@@ -66,13 +72,13 @@ def in_words(form: inspect.Type) -> str:
         case inspect.StrType(pattern=str()):
             return _PATTERNS[str(form.pattern)]
         case inspect.StrType():
-            return "a text" + (f" of {form.min_length} to {form.max_length} characters" if form.max_length else "")
+            return "a text" + (f" of {_count(form)} characters" if form.max_length else "")
         case inspect.BoolType():
             return "true or false"
         case inspect.LiteralType():
             return " or ".join(repr(value) for value in form.values)
         case inspect.VarTupleType():
-            count = f" of {form.min_length} to {form.max_length}" if form.max_length else ""
+            count = f" of {_count(form)}" if form.max_length else ""
             return f"a list{count}, each {in_words(form.item_type)}"
         case inspect.StructType() | inspect.DictType():
             return "a table"

@@ -15,7 +15,7 @@ from msgspec import inspect
 
 from firmware_config.crosschecks import crosschecks
 from firmware_config.forms import Problem, problems
-from firmware_config.schema import CityCodes, Enrolment, GateFile
+from firmware_config.schema import CityCodes, Enrolment, GateFile, Lane
 
 # A gate file of eight lanes has about 10 kB; what is larger is something else.
 _MAX_FILE_BYTES: Final = 256 * 1024
@@ -43,12 +43,20 @@ def load_gate_file(path: Path) -> GateFile:
         file.gate, data_dir=str(folder / file.gate.data_dir), enrolment=str(folder / file.gate.enrolment)
     )
     city = {name: _placed(table, folder) for name, table in file.city_codes.items()}
-    return msgspec.structs.replace(file, gate=gate, city_codes=city)
+    lanes = tuple(_with_model(lane, folder) for lane in file.lanes)
+    return msgspec.structs.replace(file, gate=gate, city_codes=city, lanes=lanes)
 
 
 def _placed(table: CityCodes, folder: Path) -> CityCodes:
     secret = table.secret_file
     return table if secret is None else msgspec.structs.replace(table, secret_file=str(folder / secret))
+
+
+def _with_model(lane: Lane, folder: Path) -> Lane:
+    if lane.mask is None:
+        return lane
+    mask = msgspec.structs.replace(lane.mask, model=str(folder / lane.mask.model))
+    return msgspec.structs.replace(lane, mask=mask)
 
 
 def load_enrolment(path: Path, gate: str | None = None) -> Enrolment:

@@ -116,6 +116,17 @@ class InputsTable(_Table, frozen=True):
     door: InputWire | None = None
 
 
+class Mask(_Table, frozen=True):
+    """A model of the operator's that looks for masks in the lane's camera. `face_min`: share of the frame's height."""
+
+    # Relative to the gate file.
+    model: Text
+    kind: Literal["ssd260"] = "ssd260"
+    face_min: Annotated[float, msgspec.Meta(ge=0.05, le=1)] = 0.3
+    score_min: Annotated[float, msgspec.Meta(ge=0.5, le=1)] = 0.9
+    every_ms: Annotated[int, msgspec.Meta(ge=200, le=5000)] = 500
+
+
 class Lane(_Table, frozen=True):
     """One direction and kind of traffic through the gate, and its devices."""
 
@@ -131,6 +142,7 @@ class Lane(_Table, frozen=True):
     # How long the door may stand open after it was let open.
     door_open_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30.0
     other_free_exit: bool = False
+    mask: Mask | None = None
 
 
 class GateFile(_Table, frozen=True):

@@ -24,7 +24,7 @@ def test_head_and_digest_are_the_hashes_that_the_contract_names() -> None:
 @pytest.mark.parametrize("kind", samples.PAYLOADS)
 def test_a_payload_of_a_newer_version_is_unread_not_malformed(kind: str) -> None:
     fields = msgspec.msgpack.decode(PAYLOAD_BYTES[kind])
-    assert records.decode_payload(kind, msgspec.msgpack.encode([2, "new", *fields])) is None
+    assert records.decode_payload(kind, msgspec.msgpack.encode([3, "new", *fields])) is None
 
 
 @pytest.mark.parametrize("kind", samples.PAYLOADS)

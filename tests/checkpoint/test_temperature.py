@@ -79,8 +79,8 @@ def test_two_body_values_over_their_limit_are_a_fever_even_in_a_lane_that_reads_
 
 @pytest.mark.parametrize(
     ("wrist_c", "result"),
-    # Forehead 37.2 is 1.0 over its level; the wrist's level is 36.3. Mean 0.64 needs an excess of 0.28 there.
-    [(36.57, "normal"), (36.58, "fever"), (38.0, "fever"), (36.0, "normal"), (35.31, "normal"), (35.30, "unstable")],
+    # Forehead 37.2 is 1.0 over its level; the wrist's level is 36.3. Mean 0.80 needs an excess of 0.60 there.
+    [(36.89, "normal"), (36.90, "fever"), (38.0, "fever"), (36.0, "normal"), (35.31, "normal"), (35.30, "unstable")],
 )
 def test_a_fever_is_what_both_places_say_together(wrist_c: float, result: str) -> None:
     judge = judge_at(36.2)
@@ -104,13 +104,13 @@ def test_the_limit_that_is_shown_is_the_limit_that_decides(first_c: float, secon
         assert second_c < judged.limit_c + 0.011
 
 
-@pytest.mark.parametrize("wrist_c", [36.63, 36.64])
+@pytest.mark.parametrize("wrist_c", [36.83, 36.84])
 def test_without_a_level_the_second_place_is_held_against_absolute_limits_too(wrist_c: float) -> None:
     judge = TemperatureJudge(SETTINGS, LaneLevel(SETTINGS))
     first = judge.first(value(36.7), "forehead", NOW_MS)
-    # 36.7 is 0.80 over its base, so the wrist (base 36.0) must bring 0.48.
-    assert judge.second(first, value(36.47), "wrist", NOW_MS + 5000).result == "normal"
-    assert judge.second(first, value(36.48), "wrist", NOW_MS + 5000).result == "fever"
+    # 36.7 is 0.80 over its base, so the wrist (base 36.0) must bring 0.80.
+    assert judge.second(first, value(36.79), "wrist", NOW_MS + 5000).result == "normal"
+    assert judge.second(first, value(36.80), "wrist", NOW_MS + 5000).result == "fever"
     assert judge.second(first, value(wrist_c), "wrist", NOW_MS + 5000).result == "fever"
 
 

@@ -26,6 +26,7 @@ SECTIONS = {
     "[[lanes]]": schema.Lane,
     "[lanes.barrier]": schema.BarrierWire,
     "[lanes.inputs]": schema.InputsTable,
+    "[lanes.mask]": schema.Mask,
     "An input:": schema.InputWire,
     "A device:": schema.Device,
     "The enrolment": schema.Enrolment,

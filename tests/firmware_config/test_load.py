@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_config.load import ConfigError, load_enrolment, load_gate_file, require_private, write_enrolment
-from firmware_config.schema import Enrolment
+from firmware_config.schema import Enrolment, InputsTable
 
 GATES = Path(__file__).parents[2] / "firmware_config" / "gates"
 SHIPPED = sorted(GATES.glob("*.toml"))
@@ -59,9 +59,19 @@ def test_every_shipped_gate_file_is_named_by_what_is_in_it(path):
     file = load_gate_file(path)
     thermometers = {lane.thermometer.driver for lane in file.lanes if lane.thermometer} or {"none"}
     boards = {board.driver.removesuffix("_relay") for board in file.boards.values()} or {"none"}
-    assert path.stem.startswith(file.lanes[0].kind)
+    is_carried = path.stem.startswith("handheld-")
+    assert is_carried or path.stem.startswith(file.lanes[0].kind)
     assert path.stem.endswith(f"-{thermometers.pop()}-{boards.pop()}")
     assert ("two-lanes" in path.stem) == (len(file.lanes) == 2)
+
+
+def test_what_is_carried_about_opens_nothing_senses_nobody_and_has_somebody_beside_it():
+    carried = [load_gate_file(path) for path in SHIPPED if path.stem.startswith("handheld-")]
+    assert carried
+    for file in carried:
+        assert file.gate.attendance == "guard"
+        assert not file.boards
+        assert all(lane.barrier is None and lane.inputs == InputsTable() for lane in file.lanes)
 
 
 def test_paths_are_relative_to_the_gate_file(write):

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from checkpoint import cards, cbor, chain, cose, documents, records, roster, seal, site_wire, steps, trust, wire
+from checkpoint.drill import as_drill
 from checkpoint.formats import gk1, gk1_variants
 from checkpoint.passes import Claims, Travel
 from checkpoint.site_rules import Crossing
@@ -73,6 +74,10 @@ PAYLOADS: dict[str, records.Payload] = {
     "reconstructed": records.Note(1, "storage_failing", {"act": "admit"}),
     "closed": records.Note(1, "stopped", {}),
 }
+
+
+# Kinds whose records can be of a drill.
+DRILLED = ("verdict", "outcome", "override")
 
 
 def _chain() -> tuple[list[bytes], list[records.Sealed]]:
@@ -258,6 +263,9 @@ def encoded() -> dict[str, dict[str, str]]:
             "header": HEADERS[1].hex(),
             "head": records.head_of(HEADERS[1]).hex(),
             **{f"payload {kind}": records.encode_payload(payload).hex() for kind, payload in PAYLOADS.items()},
+            **{
+                f"payload {kind} of a drill": records.encode_payload(as_drill(PAYLOADS[kind])).hex() for kind in DRILLED
+            },
         },
         "wire": {
             "batch": wire.expand(wire.pack_batch(BATCH)).hex(),

@@ -8,6 +8,7 @@ import zlib
 import pytest
 
 from checkpoint import cbor, documents, records, roster, seal, site_wire, steps, topics, wire
+from checkpoint.drill import as_drill
 from checkpoint.formats import read_pass
 from checkpoint.status_list import status_from_content
 from checkpoint.trust import TrustList
@@ -30,6 +31,12 @@ def test_everything_that_travels_is_written_as_it_always_was(name: str) -> None:
 def test_stored_payloads_of_every_kind_are_still_read(kind: str) -> None:
     stored = bytes.fromhex(golden("records")[f"payload {kind}"])
     assert records.decode_payload(kind, stored) == samples.PAYLOADS[kind]
+
+
+@pytest.mark.parametrize("kind", samples.DRILLED)
+def test_stored_payloads_of_a_drill_are_still_read_as_such(kind: str) -> None:
+    stored = bytes.fromhex(golden("records")[f"payload {kind} of a drill"])
+    assert records.decode_payload(kind, stored) == as_drill(samples.PAYLOADS[kind])
 
 
 def test_every_kind_of_record_has_golden_bytes() -> None:
