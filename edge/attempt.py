@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from checkpoint.passes import Pass, Presented
-from checkpoint.policy_schema import Rule, TemperatureSettings
-from checkpoint.verdict import Decision, Retest, class_for
+from checkpoint.policy_schema import CheckName, Rule, TemperatureSettings
+from checkpoint.verdict import CheckFact, Decision, Retest, class_for
+from checkpoint.verdict_pass import is_static
 from edge.brought import GRACE_MS, Brought, awaited
 from edge.clock import Moment
 from edge.facts import Part
 from edge.lane_readers import Readers
+from edge.masks import MaskLooks, may_settle
 from edge.taking import Taking
 from edge.world import LaneSettings, World
 
@@ -26,7 +28,8 @@ class Attempt:
     """`passage` and `presented_ms` from the first presentation on. `halt`: why it can't go on, as a reason code.
 
     `ended`: the pass alone decides. `cleared`: a guard has looked into where this pass has been.
-    `asked`: number of the question to a city's server that is open; 0 if none is.
+    `asked`: number of the question to a city's server that is open; 0 if none is. `steps`: how many things were waited
+    for at once, at most.
     """
 
     began_ms: int
@@ -39,7 +42,11 @@ class Attempt:
     ended: bool = False
     cleared: bool = False
     asked: int = 0
+    steps: int = 0
     brought: Brought = field(default_factory=Brought)
+    mask: MaskLooks = field(default_factory=MaskLooks)
+    # Of a vehicle: what was found of the people in it, in place of what a person answers.
+    riders: dict[CheckName, tuple[CheckFact, ...]] = field(default_factory=dict)
 
     @property
     def holder(self) -> Pass | None:
@@ -68,9 +75,30 @@ class Attempt:
             # What is asked next is waited for from now on; how long the parts may take counts from the first one.
             self.presented_ms = now.mono_ms
         self.halt = self.halt or halt
-        # A poster behind somebody with a good pass takes nothing away from it.
-        if self.presented is None or not self.presented.valid or (presented.valid and not halt):
+        if self._takes(presented, halt):
+            # What a guard has looked into is one pass, and no other.
+            self.cleared = self.cleared and (self.presented is None or _same(self.holder, presented.pass_))
             self.payload, self.presented, self.asked = payload, presented, 0
+
+    def _takes(self, presented: Presented, halt: str) -> bool:
+        mine = self.presented
+        if mine is None or not mine.valid:
+            return True
+        # A poster behind somebody with a good pass takes nothing away from it, nor does its own card beside it.
+        is_weaker = _same(mine.pass_, presented.pass_) and _strength(presented) < _strength(mine)
+        return presented.valid and not halt and not is_weaker
+
+
+def _same(mine: Pass | None, other: Pass | None) -> bool:
+    return mine is not None and other is not None and mine.pass_id == other.pass_id
+
+
+def _strength(presented: Presented) -> int:
+    """How much it proves that its holder stands there: a plate or card least, a code that is printed less than a live
+    one."""
+    if presented.variant in ("plate", "card"):
+        return 0 if presented.variant == "plate" else 1
+    return 2 if presented.pass_ is not None and is_static(presented, presented.pass_) else 3
 
 
 class Retests:
@@ -117,6 +145,7 @@ def rule_of(presented: Presented | None, settings: LaneSettings, world: World) -
         settings.where.direction,
         world.attendance,
         settings.where.lane_kind,
+        world.local,
     )
 
 
@@ -140,7 +169,7 @@ def ready_to_decide(
     timeouts = world.policy.timeouts
     factor = timeouts.assisted_factor if assisted else 1.0
     if attempt.presented is None:
-        return now_ms - attempt.began_ms >= timeouts.presentation_s * factor * 1000
+        return bool(attempt.halt) or now_ms - attempt.began_ms >= timeouts.presentation_s * factor * 1000
     more_to_come = (attempt.asked or attempt.is_partial) and not attempt.halt
     if more_to_come and now_ms - attempt.presented_ms < timeouts.presentation_s * factor * 1000:
         return False
@@ -151,13 +180,26 @@ def ready_to_decide(
         return True
     # One time for each person to be measured, and one for each thing to be read.
     open_steps = len(awaited(attempt.brought, attempt.presented, rule, settings, world, readers, now))
-    if rule.mode_of("temperature") != "off" and not _will_not_measure(settings, down, now_ms):
+    open_steps += awaits_mask(attempt, rule, settings, down, now_ms)
+    if rule.mode_of("temperature") != "off" and not attempt.riders and not _will_not_measure(settings, down, now_ms):
         people = attempt.taking.people
         if any(judged.result != "normal" for judged in people):
             return True
         open_steps += wanted_people(holder, rule) if len(people) < wanted_people(holder, rule) else 0
+    # Who has done one of them loses nothing of the time for the others.
+    attempt.steps = max(attempt.steps, open_steps)
     waited_ms = now_ms - max(attempt.presented_ms, attempt.taking.shade_over_ms)
-    return not open_steps or waited_ms >= timeouts.measure_s * factor * open_steps * 1000
+    return not open_steps or waited_ms >= timeouts.measure_s * factor * attempt.steps * 1000
+
+
+def awaits_mask(
+    attempt: Attempt, rule: Rule, settings: LaneSettings, down: dict[Part, tuple[str, int]], now_ms: int
+) -> bool:
+    """Whether a mask is asked for and may still be seen. A part that is away for a moment is waited for."""
+    if rule.mode_of("mask") == "off" or attempt.riders:
+        return False
+    broken = {part for part, (_, since_ms) in down.items() if now_ms - since_ms >= GRACE_MS}
+    return may_settle(attempt.mask, settings.mask_score_min, broken, wanted_people(attempt.holder, rule))
 
 
 def _will_not_measure(settings: LaneSettings, down: dict[Part, tuple[str, int]], now_ms: int) -> bool:

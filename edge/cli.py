@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
+from edge.drill_group import drill
+
 BAD_INPUT = 2
 NOTHING_CAME = 3
 
@@ -24,6 +26,9 @@ def fail(message: object, code: int = BAD_INPUT) -> NoReturn:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """关口 Guankou: the checkpoint gate."""
+
+
+main.add_command(drill)
 
 
 @main.command()
@@ -42,12 +47,16 @@ def run(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 def check(file: Path, as_json: bool) -> None:
-    """Check a gate file: keys, bounds, wiring and every driver's own options."""
-    from edge.check_command import check_gate_file
+    """Check a gate file: keys, bounds, wiring, every driver's own options, and mask models by loading them."""
+    from edge.check_command import check_gate_file, check_models
 
     problems = check_gate_file(file)
+    problems, models = (problems, []) if problems else check_models(file)
     if as_json:
-        click.echo(json.dumps({"file": str(file), "ok": not problems, "problems": problems}, ensure_ascii=False))
+        found = {"file": str(file), "ok": not problems, "problems": problems, **({"models": models} if models else {})}
+        click.echo(json.dumps(found, ensure_ascii=False))
+    for model in [] if as_json else models:
+        click.echo(model)
     for problem in [] if as_json else problems:
         click.echo(problem, err=True)
     if problems:
@@ -240,7 +249,44 @@ def audit(config: Path | None, database: Path | None, against: Path | None, as_j
     sys.exit(0 if ok else 1)
 
 
+@main.command()
+@click.argument("record")
+@click.argument("lane", required=False)
+@click.option("--config", type=click.Path(path_type=Path), help="Gate file: its outbox is read, also while it runs.")
+@click.option("--database", type=click.Path(path_type=Path), help="An outbox.db, such as one copied from a card.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def explain(record: str, lane: str | None, config: Path | None, database: Path | None, as_json: bool) -> None:
+    """Why a passage had its verdict. RECORD: passage id, epoch/number, gate/epoch/number, or `last` and a LANE."""
+    from edge.explain_command import explain_record, explanation_json, show
+    from edge.explain_record import ExplainError
+    from firmware_config.load import ConfigError
+
+    try:
+        found = explain_record(record, lane, config, database)
+    except (ExplainError, ConfigError) as error:
+        fail(error)
+    if as_json:
+        _json_line(explanation_json(*found))
+    else:
+        show(*found)
+
+
 _SCENARIO = "JSON lines with `at_s` and what changes then; one file serves all emulators of a gate."
+
+
+@main.command()
+@click.option("--temperature", is_flag=True, help="The temperature check; the only thing there is to simulate.")
+@click.option("--people", default=10_000, show_default=True, type=click.IntRange(1000, 1_000_000), help="At each row.")
+@click.option("--runs", default=200, show_default=True, type=click.IntRange(20, 10_000), help="Of a changing device.")
+@click.option("--seed", default=1, show_default=True, help="Other seeds are other people.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def city(temperature: bool, people: int, runs: int, seed: int, as_json: bool) -> None:
+    """Send synthetic people through the gate's own rule, beside fixed limits; takes some minutes."""
+    from edge.city.command import show_city
+
+    if not temperature:
+        fail("city: nothing to simulate: give --temperature")
+    show_city(people, runs, seed, as_json)
 
 
 @main.group()

@@ -32,8 +32,12 @@ from webscreen.heart import Heart
 _log = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.05
-# Facts that arrive while the core is busy. Readings and sightings get half of it: newer ones follow soon.
+# Facts that arrive while the core is busy. What devices read gets half of it: newer readings follow soon, a card is
+# held up again, and nothing that a device makes up keeps the word of an opening out.
 INBOX_SIZE: Final = 2000
+_PASSING: Final = (
+    facts.Measured | facts.CodesSeen | facts.Scanned | facts.CardRead | facts.DocumentRead | facts.PlateSeen
+)
 _COMPLETE_MS: Final = 500
 # A person waits no longer than this for a verdict; a core that takes longer says so when it is over.
 LATE_S: Final = 2.0
@@ -154,11 +158,11 @@ class Core:
         self._recorder.undated = waits
 
     def post(self, item: Item) -> None:
-        """Hand a fact to the core; returns at once. Readings and sightings are dropped first when it is far behind."""
+        """Hand a fact to the core; returns at once. What devices read is dropped first when it is far behind."""
         if threading.get_ident() == self._thread_id:
             self._own.append(item)
             return
-        passing = isinstance(item, LaneFact) and isinstance(item.fact, facts.Measured | facts.CodesSeen)
+        passing = isinstance(item, LaneFact) and isinstance(item.fact, _PASSING)
         if passing and self._inbox.qsize() >= INBOX_SIZE // 2:
             self.dropped += 1
             return

@@ -16,11 +16,13 @@ from checkpoint.verdict import (
     ends_at_pass,
     temperature_fact,
 )
-from edge.attempt import Attempt
+from edge.attempt import Attempt, rule_of
 from edge.brought import facts_of
 from edge.clock import Moment
 from edge.facts import Part
+from edge.lane_mask import mask_facts
 from edge.lane_readers import Readers
+from edge.listing import listed_facts
 from edge.taking import Taking
 from edge.world import LaneSettings, World
 
@@ -50,9 +52,22 @@ def decide_attempt(
         assisted=assisted,
         retest=retest,
     )
-    brought = facts_of(attempt.brought, attempt.holder, settings, world, readers, now)
-    facts = _facts(attempt, settings, world, now) | brought
+    facts = gathered(attempt, settings, world, down, readers, now) | attempt.riders
     return decide(attempt.presented, facts, world.policy, state, now.at_ms / 1000)
+
+
+def gathered(
+    attempt: Attempt,
+    settings: LaneSettings,
+    world: World,
+    down: dict[Part, tuple[str, int]],
+    readers: Readers,
+    now: Moment,
+) -> dict[CheckName, tuple[CheckFact, ...]]:
+    """Every answer that this attempt has by now."""
+    brought = facts_of(attempt.brought, attempt.holder, settings, world, readers, now)
+    brought |= mask_facts(attempt, rule_of(attempt.presented, settings, world), settings, down, now)
+    return _facts(attempt, settings, world, now) | brought
 
 
 def pass_decides(attempt: Attempt, settings: LaneSettings, world: World, now: Moment) -> bool:
@@ -84,6 +99,7 @@ def _state_of(attempt: Attempt, settings: LaneSettings, world: World, now: Momen
         status=world.status.lookup(holder, settings.here) if holder else None,
         use=_use_of(attempt, settings, world, now),
         apart=world.apart,
+        local=world.local,
     )
 
 
@@ -107,7 +123,7 @@ def _facts(
         at_ms = now.at_ms if world.clock_untrusted_since_ms is None else None
         quota = site_use.quota(holder, settings.where.direction, world.policy, at_ms)
         facts |= {"quota": (quota,)} if quota else {}
-    return facts
+    return facts | listed_facts(holder, attempt.brought, settings, world, now)
 
 
 def _temperatures(taking: Taking) -> tuple[CheckFact, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +12,24 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint import topics
-from checkpoint.documents import Document, DocumentError, DocumentKind, KeyList, accept, applicable, read_document
+from checkpoint.documents import (
+    Document,
+    DocumentError,
+    DocumentKind,
+    KeyList,
+    accept,
+    applicable,
+    open_document,
+    read_document,
+)
 from checkpoint.foreign.certlogic import RuleError, require_library
 from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
 from checkpoint.foreign.trust_rows import foreign_from_content
-from checkpoint.policy import PolicyError, parse_policy
+from checkpoint.local_order import LocalOrder, parse_either
+from checkpoint.policy import PolicyError
 from checkpoint.policy_schema import Policy
 from checkpoint.records import BAD_BYTES
+from checkpoint.regions import RegionError, RegionList, regions_from_content
 from checkpoint.site_wire import SiteError, gates_from_content
 from checkpoint.status_list import StatusError, StatusList, status_from_content
 from checkpoint.trust import TrustError, TrustList, trust_from_content
@@ -39,6 +49,15 @@ class PolicyInstalled:
 
     document: Document
     policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class OrderInstalled:
+    """A local order of this place came, or was found at the start; whether and when it counts is for the reader to
+    judge."""
+
+    document: Document
+    order: LocalOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +86,14 @@ class GatesInstalled:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionsInstalled:
+    """A list of risk regions of this place came into force, or was found at the start."""
+
+    document: Document
+    regions: RegionList
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentInstalled:
     """A document of another kind came into force, or was found at the start."""
 
@@ -75,13 +102,24 @@ class DocumentInstalled:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRefused:
-    """What was in force stays so. `name`: the topic or the file; `why` names cause and remedy."""
+    """What was in force stays so. `name`: the topic or the file; `why` names cause and remedy. `version`: 0 where the
+    document could not be read at all."""
 
     name: str
     why: str
+    version: int = 0
 
 
-DocumentFact = PolicyInstalled | TrustInstalled | StatusInstalled | GatesInstalled | DocumentInstalled | DocumentRefused
+DocumentFact = (
+    PolicyInstalled
+    | OrderInstalled
+    | TrustInstalled
+    | StatusInstalled
+    | GatesInstalled
+    | RegionsInstalled
+    | DocumentInstalled
+    | DocumentRefused
+)
 _Key = tuple[DocumentKind, str]
 
 
@@ -115,6 +153,11 @@ class Downlink:
         """The documents of this kind that concern this place, the most specific first."""
         return applicable((item for item in self._in_force.values() if item.kind == kind), self._here)
 
+    def waiting(self, kind: DocumentKind) -> dict[str, int]:
+        """Scope -> version of what is verified, on the disk, and before its time."""
+        held = ((scope, kept) for (what, scope), kept in self._early.items() if what == kind)
+        return {scope: open_document(kept.data).version for scope, kept in held}
+
     def torn(self, kind: DocumentKind) -> frozenset[str]:
         """Scopes of this place whose document is on the disk and can't be read: what it says is not known here."""
         return frozenset(scope for what, scope in self._torn if what == kind)
@@ -133,17 +176,19 @@ class Downlink:
         """Take a message from a document topic. An empty one changes nothing, nor does one that is in force already."""
         if not data:
             return ()
+        version = 0
         try:
             document = read_document(data, self._keys, now_s, self._here)
+            version = document.version
             self._check_place(topic, document)
             return self._taken(document, _Kept(now_s, data))
         except DocumentError as error:
             self._remember_refused(topic, data)
-            return (_refusal(topic, str(error)),)
+            return (_refusal(topic, str(error), version),)
         except OSError as error:
             # Nobody sends it again while this connection lasts.
             self._unwritten[topic] = data
-            return (_refusal(topic, str(error)),)
+            return (_refusal(topic, str(error), version),)
 
     def promote(self, now_s: int) -> tuple[DocumentFact, ...]:
         """Put in force what arrived before its time and whose time has come, and what the disk would not take and
@@ -171,7 +216,10 @@ class Downlink:
     def _taken(self, document: Document, kept: _Kept) -> tuple[DocumentFact, ...]:
         key: _Key = (document.kind, document.scope)
         minimum = self._minimum.get(f"{document.kind}/{document.scope}", self._minimum.get(document.kind, 1))
-        if not accept(document, self._in_force.get(key), minimum) or not self._in_rollout(document):
+        before = self._in_force.get(key)
+        if _overtaken(document, before) or not document.concerns(self._here, self._here[0]):
+            return ()
+        if not accept(document, before, minimum):
             return ()
         fact = _understood(document)
         match document.standing(kept.taken_s * 1000):
@@ -203,18 +251,14 @@ class Downlink:
             del self._refused[next(iter(self._refused))]
 
     def _check_place(self, topic: str, document: Document) -> None:
-        if topic != topics.document(document.scope, document.kind):
+        usual = topics.document(document.scope, document.kind)
+        if topic != usual and not (document.staged and topic == topics.staged(document.scope, document.kind)):
             raise DocumentError(f"document {document.kind}/{document.scope} came on topic {topic}: refuse its sender")
         if document.scope not in self._here:
             raise DocumentError(f"scope {document.scope} is not of this place ({', '.join(self._here)})")
         if document.kind == "status" and document.scope == self._here[0]:
             # Passes are for sites and grids, and nobody would look one up in it.
             raise DocumentError(f"status list for gate {document.scope} alone: publish it for {self._here[1]}")
-
-    def _in_rollout(self, document: Document) -> bool:
-        # The same gates first at every version, so that widening a rollout takes nobody out.
-        draw = sha256(f"{self._here[0]}/{document.kind}/{document.scope}".encode()).digest()
-        return int.from_bytes(draw[:4]) % 100 < document.rollout
 
     def _loaded(self, path: Path) -> tuple[DocumentFact, ...]:
         try:
@@ -259,12 +303,20 @@ class Downlink:
         write_whole(path, msgspec.msgpack.encode(kept))
 
 
+def _overtaken(document: Document, before: Document | None) -> bool:
+    """One for some gates is out beside the one for all: at every connection a gate gets both, and has the newer."""
+    return before is not None and document.version < before.version and (document.staged or before.staged)
+
+
 def _understood(document: Document) -> DocumentFact:
     """The content as the gate will use it. Raises DocumentError: what can't be read never replaces what can."""
     try:
         match document.kind:
             case "policy":
-                return PolicyInstalled(document, _judgeable(parse_policy(document.content)))
+                found = parse_either(document.content)
+                if isinstance(found, LocalOrder):
+                    return OrderInstalled(document, found)
+                return PolicyInstalled(document, _judgeable(found))
             case "trust":
                 return TrustInstalled(
                     document, trust_from_content(document.content), foreign_from_content(document.content)
@@ -273,9 +325,11 @@ def _understood(document: Document) -> DocumentFact:
                 return StatusInstalled(document, status_from_content(document.content))
             case "gates":
                 return GatesInstalled(document, gates_from_content(document.content))
+            case "regions":
+                return RegionsInstalled(document, regions_from_content(document.content))
             case "keys":
                 KeyList(None).with_keys(document)
-    except (PolicyError, TrustError, StatusError, SiteError) as error:
+    except (PolicyError, TrustError, StatusError, SiteError, RegionError) as error:
         raise DocumentError(str(error)) from None
     return DocumentInstalled(document)
 
@@ -290,6 +344,6 @@ def _judgeable(policy: Policy) -> Policy:
     return policy
 
 
-def _refusal(name: str, why: str) -> DocumentRefused:
+def _refusal(name: str, why: str, version: int = 0) -> DocumentRefused:
     _log.warning("document_refused", name=name, why=why)
-    return DocumentRefused(name, why)
+    return DocumentRefused(name, why, version)

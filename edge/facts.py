@@ -8,8 +8,9 @@ from typing import Literal
 from checkpoint.cards import Technology
 from checkpoint.temperature import Measurement
 
-# `presence`: the board of the presence sensor; `board`: any that the lane can't work without.
-Part = Literal["camera", "thermometer", "board", "presence"]
+# `board`: any that the lane can't work without. `presence`, `fire`, `door`: the one that reads this contact.
+# `mask`: the model that looks for masks.
+Part = Literal["camera", "thermometer", "board", "presence", "fire", "door", "mask"]
 # What a reader gives, as its driver's profile says it.
 Brings = Literal["code", "card", "document", "plate"]
 
@@ -54,6 +55,17 @@ class PlateSeen:
     """A camera read a number plate, as surely as its options ask for."""
 
     plate: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSeen:
+    """One look at the people in the frame grabbed at `mono_ms`. `face_share`: height of the largest face as a share of
+    the frame's, 0 if there was none. `score`: how surely, from 0 to 1."""
+
+    state: Literal["mask", "no_mask", "unsure"]
+    face_share: float
+    score: float
+    mono_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +160,32 @@ class WayOutFreed:
 class GuardDecided:
     """An authenticated guard acts; `passage` in hex as the screen showed it, empty for whatever stands there.
 
-    `plate` and `visited` only with `walk_up`: whose car it is, and where a visitor without a pass is going.
+    `plate` and `visited` only with `walk_up`: whose car it is, and where a visitor without a pass is going. `number`
+    only with `document_seen`: of the document that the guard read, empty where they only looked at it. `count` only
+    with `occupants`: how many sit in the vehicle.
     """
 
-    act: Literal["admit", "refuse", "open", "measured", "clear_passback", "walk_up"]
+    act: Literal[
+        "admit",
+        "refuse",
+        "open",
+        "measured",
+        "clear_passback",
+        "walk_up",
+        "mask_seen",
+        "mask_absent",
+        "symptoms",
+        "document_seen",
+        "occupants",
+    ]
     passage: str
     reason: str
     by: str
     object_c: float | None = None
     plate: str = ""
     visited: str = ""
+    number: str = field(default="", repr=False)
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +207,7 @@ Fact = (
     | CardRead
     | DocumentRead
     | PlateSeen
+    | MaskSeen
     | ReaderDown
     | ReaderUp
     | DoorMoved

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -28,18 +30,20 @@ from edge.clock_trust import ClockKeeper, kernel_synchronised
 from edge.core import Core, FaultSeen, LaneFact, Noted, Ports, Run
 from edge.document_desk import DocumentDesk
 from edge.downlink import Downlink
+from edge.drill import DrillDesk
 from edge.effects import ClearPass, TellSite
 from edge.faults import FaultBook
 from edge.keys import load_key, load_or_make_secret
+from edge.lane_mask import wants_looks
 from edge.lanes import build_lanes, place_codes, save_levels
 from edge.link_watch import LinkWatch
 from edge.mqtt import LinkSettings
 from edge.outbox import Identity, Outbox, Stored
 from edge.outbox_reader import OutboxReader
 from edge.parts import Replaced, build_parts
-from edge.rosters import Rosters
 from edge.rulebook import Rulebook
 from edge.screen.server import ScreenServer
+from edge.screen.why import recorded_why
 from edge.site import Site
 from edge.site_ledger import SiteLedger
 from edge.site_use import SiteUse
@@ -90,17 +94,17 @@ class Gate:
         root = bytes.fromhex(enrolment.root_key)
         self._downlink = Downlink(self._folder / "documents", root, here, enrolment.minimum_versions)
         silent_s = _SILENT_HEARTBEATS * file.broker.heartbeat_s
-        self._rulebook = Rulebook(file.gate.attendance, here, self._keeper.agreed_ms, silent_s)
+        zone = ZoneInfo(file.gate.timezone)
+        self._rulebook = Rulebook(file.gate.attendance, here, self._keeper.agreed_ms, silent_s, zone)
         key = load_key(self._folder / "gate.key")
-        self._rosters = Rosters(seal.sealing_key(key))
         self._ledger = SiteLedger(enrolment.gate, self._folder / "site.db")
         self._site = Site(enrolment.site, enrolment.gate, file.broker.heartbeat_s, self._ledger, key, self._say)
-        self._documents = DocumentDesk(self._downlink, self._rulebook, self._rosters, self._site.link, self._record)
+        self._documents = DocumentDesk(self._downlink, self._rulebook, key, self._site.link, self._record)
         refused = self._documents.load()
         path = self._folder / "outbox.db"
         self._outbox = self._open_outbox(path)
         blind = Blind(load_or_make_secret(self._folder / "blind.key"))
-        site_use = SiteUse(enrolment.gate, self._ledger, ZoneInfo(file.gate.timezone))
+        site_use = SiteUse(enrolment.gate, self._ledger, zone)
         place = place_codes(file, self._folder)
         lanes = build_lanes(file, enrolment, self._rulebook.world(None, now), self._folder, blind, site_use, place)
         self._link_watch = LinkWatch(silent_s, now.mono_ms)
@@ -120,14 +124,19 @@ class Gate:
         self._core.undated = self._keeper.undated
         # A torn file is on record before anybody wonders what this gate goes by.
         self._documents.put_on_record(refused)
+        self._drill = DrillDesk(self._folder, boot_id, self._recorded, self._uplink.version)
         self._thread = threading.Thread(target=self._core.run, name="core", daemon=True)
         self._last_words = LastWords(self._folder / "hung")
         self._snapshot = self._make_snapshot(now)
         self._snapshot_ms = self._saved_ms = self._promoted_ms = 0
         self._told: Policy | None = None
-        screen = file.screen
         self._screen = ScreenServer(
-            screen.host, screen.port, lambda: self._snapshot, self._guard_acts, screen.guard_pin_hash
+            file.screen.host,
+            file.screen.port,
+            lambda: self._snapshot,
+            self._guard_acts,
+            file.screen.guard_pin_hash,
+            why=partial(recorded_why, self._folder),
         )
         self._watch = GateWatch(
             self._core.heart, self._screen.heart, self._uplink, self._parts, self._post, self._city_heart
@@ -246,13 +255,25 @@ class Gate:
             return f"reason {act.reason!r} is none of {', '.join(OVERRIDES)}"
         if act.act == "measured" and act.object_c is None:
             return "a measurement needs its value: give object_c in degrees Celsius"
+        if act.act == "occupants" and act.count is None:
+            return "a count needs its number: give count, the people in the vehicle with its driver"
         if act.act == "assist":
             self._post(LaneFact(act.lane, facts.AssistPressed()))
+        elif act.act == "drill_stop":
+            self._post(Run(lambda: self._drill.stop("guard")))
         elif act.act == "acknowledge":
             self._post(Noted("note", "acknowledged", {"lane": act.lane, "passage": act.passage}))
         else:
             decided = facts.GuardDecided(
-                act.act, act.passage, act.reason, "guard", act.object_c, act.plate, act.visited
+                act.act,
+                act.passage,
+                act.reason,
+                "guard",
+                act.object_c,
+                act.plate,
+                act.visited,
+                act.number,
+                act.count,
             )
             self._post(LaneFact(act.lane, decided))
         return ""
@@ -265,6 +286,10 @@ class Gate:
 
     def _record(self, kind: Kind, payload: Payload) -> None:
         self._core.record(kind, payload)
+
+    def _recorded(self, kind: Kind, payload: Payload) -> bool:
+        self._core.record(kind, payload)
+        return self._core.recording
 
     def _document(self, topic: str, data: bytes) -> None:
         self._documents.arrived(topic, data)
@@ -299,14 +324,18 @@ class Gate:
     def _every_turn(self, now: Moment) -> None:
         """After each item and tick: the world that lanes see, and the snapshot that screens show."""
         age_s = self._uplink.age_s(now)
-        world = self._rulebook.world(age_s, now, bool(self._site.link.apart(now)))
-        for lane in self._core.lanes.values():
+        self._drill.turn(now)
+        world = replace(self._rulebook.world(age_s, now, bool(self._site.link.apart(now))), drill=self._drill.now)
+        for name, lane in self._core.lanes.items():
             lane.enter(world)
+            self._parts.want_mask(name, wants_looks(lane))
         for item in self._link_watch.items(self._uplink.word(now), age_s, now.mono_ms):
             self._post(item)
         if world.policy is not self._told:
             self._told = world.policy
             self._uplink.version("policy", f"{world.policy.id} v{world.policy.version}")
+        for part, text in self._documents.news().items():
+            self._uplink.version(part, text)
         if now.mono_ms - self._saved_ms >= _SAVE_LEVELS_MS:
             self._saved_ms = now.mono_ms
             self._save_levels()
@@ -340,6 +369,7 @@ class Gate:
             self._rulebook.policy(now),
             self._core.recording,
             now,
+            self._drill.view(now),
         )
 
 

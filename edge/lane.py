@@ -10,14 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from checkpoint.foreign.shc_parts import Parts
 from checkpoint.level import LaneLevel
 from checkpoint.passes import Pass, Presented
-from checkpoint.records import Kind, Note, Outcome, Payload
+from checkpoint.records import Kind, Outcome, Payload
 from checkpoint.temperature import Measurement, TemperatureJudge
-from checkpoint.verdict import Decision
+from checkpoint.verdict import Decision, Retest
 from edge import facts
 from edge.attempt import Attempt, Retests, ready_to_decide
 from edge.brought import Brought
@@ -25,13 +24,18 @@ from edge.clock import Moment
 from edge.deciding import decide_attempt, pass_decides
 from edge.door import Door
 from edge.effects import Commit, Effect, OpenBarrier, TellSite
-from edge.lane_alarms import Tailgating, of_barrier, of_thermometer
+from edge.lane_alarms import Tailgating, of_thermometer
+from edge.lane_drill import LaneDrill
 from edge.lane_guard import guard_decides
+from edge.lane_mask import mask_seen
 from edge.lane_presenting import city_answered, codes_seen, reader_said, take
-from edge.lane_readers import Early, Readers
-from edge.lane_records import egress_payload, outcome_payload, readings_of, verdict_payload
-from edge.opening import By, Ended, Opening
+from edge.lane_readers import Early, GonePlates, Readers
+from edge.lane_records import outcome_payload, readings_of, verdict_payload
+from edge.lane_ride import drive_off, judged, share_outcome
+from edge.lane_ways import barrier_moved, crossed, end_opening, fire_is, open_way, way_out
+from edge.opening import Ended, Opening
 from edge.presence import Presence
+from edge.ride import Ride
 from edge.shown import CodesInView, Shown
 from edge.taking import Taking
 from edge.world import LaneSettings, World
@@ -49,11 +53,13 @@ class Lane:
         self.attempt: Attempt | None = None
         self.shown: Shown | None = None
         self.opening: Opening | None = None
+        self.ride: Ride | None = None
         self.down: dict[facts.Part, tuple[str, int]] = {}
         self.assisted = False
         self.level = level
         self.new_passage = new_passage
         self.retests = Retests()
+        self.drill = LaneDrill()
         self.in_view = CodesInView()
         self.code_parts = Parts()
         self._last_reading: Measurement | None = None
@@ -63,34 +69,38 @@ class Lane:
         self.early = Early()
         # Number plates read since whoever stands here came.
         self.plates: list[str] = []
-        self._door = Door(settings.door_open_ms) if settings.door_open_ms is not None else None
+        self.gone = GonePlates()
+        self.door = Door(settings.door_open_ms) if settings.door_open_ms is not None else None
         # Whose pass and whose forehead it was can't be told any more: nobody is judged until this presence is over.
         self.halted = False
-        self._fire = False
-        self._tailgating = Tailgating()
+        self.fire = False
+        self.tailgating = Tailgating()
         self._effects: list[Effect] = []
         self.now = Moment(0, 0, False)
 
     def handle(self, fact: facts.Fact, now: Moment) -> list[Effect]:
         """What follows from one fact at one moment."""
         self._effects, self.now = [], now
+        self.drill.switch(self, now)
         match fact:
             case facts.CodesSeen():
                 codes_seen(self, fact, now)
             case facts.Scanned() | facts.CardRead() | facts.DocumentRead() | facts.PlateSeen():
                 reader_said(self, fact, now)
+            case facts.MaskSeen():
+                mask_seen(self, fact)
             case facts.ReaderDown(name, reason):
                 self.readers.went(name, reason, now.mono_ms)
             case facts.ReaderUp(name):
                 self.readers.came(name)
-            case facts.DoorMoved(is_open, at_ms, first) if self._door is not None:
-                self._effects += self._door.moved(is_open, first, self._is_free, at_ms)
+            case facts.DoorMoved(is_open, at_ms, first) if self.door is not None:
+                self._effects += self.door.moved(is_open, first, self._is_free, at_ms)
             case facts.Measured():
                 self._measured(fact, now)
             case facts.PresenceChanged():
                 self._presence(fact, now)
             case facts.Crossed():
-                self._crossed(now)
+                crossed(self, now)
             case facts.AssistPressed():
                 self.assisted = self.presence.occupied
             case facts.PartDown(part, reason):
@@ -101,11 +111,11 @@ class Lane:
                 self.down.pop(part, None)
                 self._parts_changed(now)
             case facts.FireContact(active):
-                self._fire = active
+                fire_is(self, active, now)
             case facts.BarrierMoved():
-                self._barrier_moved(fact, now)
+                barrier_moved(self, fact, now)
             case facts.WayOutFreed():
-                self._way_out(fact, now)
+                way_out(self, fact, now)
             case facts.GuardDecided():
                 guard_decides(self, fact, now)
             case facts.CityAnswered():
@@ -124,7 +134,7 @@ class Lane:
         if changed:
             self.level = self.level.under(world.policy.temperature)
         if changed and self.attempt is not None:
-            self.attempt.taking = self._new_taking()
+            self.attempt.taking = self.new_taking()
 
     # --- what facts do -------------------------------------------------------------------------------------------
 
@@ -132,7 +142,7 @@ class Lane:
         if self.spent and self.attempt is None:
             self.finish_shown("turned_back")
             self.spent = False
-            self._start_attempt(now)
+            self.start_attempt(now)
 
     def _measured(self, fact: facts.Measured, now: Moment) -> None:
         value_c = fact.measurement.object_c if fact.measurement.object_c is not None else fact.measurement.body_c
@@ -148,83 +158,42 @@ class Lane:
         at_ms = now.mono_ms if fact.mono_ms is None else fact.mono_ms
         # Before somebody new is let in: was the one before gone long enough to be somebody else?
         if self.presence.ended(at_ms):
-            self._leave(now)
+            self.leave(now)
         self.presence.sensed(fact.occupied, at_ms)
 
     def _parts_changed(self, now: Moment) -> None:
         """A presence sensor that is lost or back: who stands here is not known any more, and then known anew."""
-        if "board" in self.down:
-            self._fire = False
-            if self._door is not None:
-                self._door.unknown()
+        if "fire" in self.down:
+            fire_is(self, False, now)
+        if "door" in self.down and self.door is not None:
+            self.door.unknown()
         works = "presence" not in self.down
         if self.settings.has_presence and self.presence.weak == works:
             if self.presence.occupied:
-                self._leave(now)
+                self.leave(now)
             self.presence.reset(works)
-
-    def _crossed(self, now: Moment) -> None:
-        if self.opening is not None:
-            self.opening.crossed(now.mono_ms)
-        elif not self._fire:
-            self.commit("note", Note(1, "tailgating", {"lane": self.settings.where.lane}), None)
-            self._effects += self._tailgating.seen("somebody went through without an opening", now.mono_ms)
-
-    def _barrier_moved(self, fact: facts.BarrierMoved, now: Moment) -> None:
-        self._effects.append(of_barrier("barrier", fact.ok, "a pulse was not taken"))
-        if self.opening is not None and self.opening.passage == fact.passage:
-            self.opening.moved(fact.ok, now.mono_ms)
-
-    def _way_out(self, fact: facts.WayOutFreed, now: Moment) -> None:
-        passage = self.new_passage(now.at_ms)
-        self.commit("egress", egress_payload(self.settings.where, fact), passage)
-        self._effects.append(of_barrier("way_out", fact.ok, fact.cause))
-        outcome: Outcome = "egress" if fact.cause == "exit_button" else "fire"
-        if not fact.ok:
-            self.outcome(passage, Ended("abandoned", "barrier_not_moved"), None, 0)
-        elif self.opening is None:
-            self.open(passage, fact.cause, 1, now)
-        else:
-            self.outcome(passage, Ended(outcome, ""), None, 0)
-            self.opening.share(now.mono_ms)
 
     # --- what time does ------------------------------------------------------------------------------------------
 
     def _advance(self, now: Moment) -> None:
-        self._end_opening(now)
+        end_opening(self, now)
+        if self.ride is not None or (self.attempt is not None and self.attempt.presented is not None):
+            # Until it is decided: a card leaves nothing in view of whoever waits.
+            self.presence.keep(now.mono_ms, 1)
         if self.presence.ended(now.mono_ms):
-            self._leave(now)
+            self.leave(now)
         self._expire_shown(now)
         if self.presence.weak and self.opening is None and self.early.shows_somebody:
             # Whoever held up a card while the one before went through, where no sensor says that they are here.
             self.presence.acted(now.mono_ms, round(self.world.policy.timeouts.measure_s * 1000))
         if self.presence.occupied and self.attempt is None and not self.spent and self.opening is None:
-            self._start_attempt(now)
+            self.start_attempt(now)
             for fact in self.early.take(facts.Scanned, facts.CardRead):
                 take(self, fact, now)
         self._decide_if_ready(now)
         self._settle(now.mono_ms)
 
-    def _end_opening(self, now: Moment) -> None:
-        opening = self.opening
-        if opening is None:
-            return
-        beam_works = self.settings.has_beam and "board" not in self.down
-        ended = opening.ended(now.mono_ms, beam_works) if not self._fire else None
-        if opening.tailgated:
-            detail = f"{opening.crossings} went through where {opening.admitted} were admitted"
-            self._effects += self._tailgating.seen(detail, now.mono_ms)
-        if ended is None:
-            return
-        shown = self.shown if self.shown and self.shown.passage == opening.passage else None
-        self.outcome(opening.passage, ended, shown.holder if shown else None, opening.crossings)
-        if ended.reason == "barrier_not_moved" and shown:
-            shown.decision = replace(shown.decision, verdict="escalate", reason="barrier_not_moved")
-        self.opening = None
-        self._leave(now)
-        self.presence.restart()
-
-    def _leave(self, now: Moment) -> None:
+    def leave(self, now: Moment) -> None:
         """Whoever stood here is gone, and so is what they brought: nothing of it is anybody else's."""
         attempt = self.attempt
         if attempt is not None and attempt.passage is not None:
@@ -232,7 +201,11 @@ class Lane:
             if attempt.holder and attempt.taking.in_shade:
                 self.retests.remember(attempt.holder, attempt.passage, now.mono_ms)
         self.finish_shown("turned_back")
+        drive_off(self)
         self.code_parts.forget()
+        if self.opening is None:
+            # Laid down after the verdict. What is read while an opening lasts may be of whoever comes next.
+            self.early.take(facts.DocumentRead)
         self.plates = []
         self.attempt, self.spent, self.halted, self.assisted = None, False, False, False
 
@@ -246,29 +219,46 @@ class Lane:
             self.finish_shown("turned_back")
             self.shown = None
 
-    def _start_attempt(self, now: Moment) -> None:
-        self.attempt = Attempt(now.mono_ms, self._new_taking(), brought=Brought(self.plates))
+    def start_attempt(self, now: Moment) -> None:
+        self.attempt = Attempt(now.mono_ms, self.new_taking(), brought=Brought(self.plates))
         for fact in self.early.take(facts.DocumentRead, facts.PlateSeen):
             take(self, fact, now)
 
-    def _new_taking(self) -> Taking:
+    def next_occupant(self, before: Attempt | None, now: Moment) -> None:
+        """Somebody else in the same vehicle. Who was measured `before` must be gone from the sensor first."""
+        self.start_attempt(now)
+        if self.attempt is not None and before is not None and before.taking.people:
+            self.attempt.taking.wait_for_gap()
+
+    def new_taking(self) -> Taking:
         settings = self.world.policy.temperature
-        return Taking(TemperatureJudge(settings, self.level), settings, self._last_reading)
+        # In a drill nobody's reading is learned: it is judged by a copy that goes with it.
+        level = self.level.under(settings) if self.drill.on else self.level
+        return Taking(TemperatureJudge(settings, level), settings, self._last_reading)
 
     def _decide_if_ready(self, now: Moment) -> None:
         attempt = self.attempt
         if attempt is None or self.opening is not None:
             return
-        holder = attempt.holder
-        retest = self.retests.of(holder, now.mono_ms, self.world.policy.temperature) if holder else None
+        retest = self._retest_of(attempt, now)
         if not ready_to_decide(attempt, self.settings, self.world, self.down, self.readers, self.assisted, retest, now):
             return
-        decision = decide_attempt(
-            attempt, self.settings, self.world, self.down, self.readers, self.assisted, self.presence.weak, retest, now
-        )
-        self._give(attempt, decision, now)
+        decision = self.decision_on(attempt, now)
+        if not judged(self, attempt, decision, now):
+            self.give(attempt, decision, now)
 
-    def _give(self, attempt: Attempt, decision: Decision, now: Moment) -> None:
+    def decision_on(self, attempt: Attempt, now: Moment) -> Decision:
+        """What the rules say of what has been gathered by now."""
+        return decide_attempt(
+            attempt, self.settings, self.world, self.down, self.readers, self.assisted, self.presence.weak,
+            self._retest_of(attempt, now), now,
+        )  # fmt: skip
+
+    def _retest_of(self, attempt: Attempt, now: Moment) -> Retest | None:
+        holder = attempt.holder
+        return self.retests.of(holder, now.mono_ms, self.world.policy.temperature) if holder else None
+
+    def give(self, attempt: Attempt, decision: Decision, now: Moment) -> None:
         """The verdict is there: record first, then barrier and screen."""
         passage, holder = attempt.passage or self.new_passage(now.at_ms), attempt.holder
         readings = readings_of(attempt.taking.people, attempt.taking.pending_high)
@@ -278,21 +268,24 @@ class Lane:
             self.retests.note(holder, decision, passage, now.mono_ms)
         if attempt.payload:
             self.in_view.judged(attempt.payload, now.mono_ms)
-        self.shown = Shown(passage, decision, attempt.presented, readings, now.mono_ms, open=True)
+        seen, policy = attempt.presented, self.world.policy
+        self.shown = Shown(passage, decision, seen, readings, now.mono_ms, open=True, attempt=attempt, policy=policy)
         self.attempt, self.spent = None, True
-        if decision.verdict == "allow":
+        if decision.verdict == "escalate" and not self.halted:
+            self.presence.keep(now.mono_ms, round(self.world.policy.timeouts.escalation_s * 1000))
+        if decision.verdict == "allow" and not self.drill.keeps_shut(self, passage):
             self.shown.open = False
             self.move_barrier(passage)
-            self.open(passage, "verdict", self.admitted(holder), now)
+            open_way(self, passage, "verdict", self.admitted(holder), now)
 
     def _settle(self, now_ms: int) -> None:
         """Let go of what is over: the tailgating alarm after a quiet while, codes that left the view."""
         timeouts = self.world.policy.timeouts
-        self._effects += self._tailgating.over(now_ms, timeouts.verdict_shown_s * 1000)
+        self._effects += self.tailgating.over(now_ms, timeouts.verdict_shown_s * 1000)
         self.in_view.let_go(now_ms, timeouts.same_code_ignored_s * 1000)
         self.early.let_go(now_ms)
-        if self._door is not None:
-            self._effects += self._door.stands(self._is_free, now_ms)
+        if self.door is not None:
+            self._effects += self.door.stands(self._is_free, now_ms)
 
     def judge_again(self, presented: Presented, now: Moment) -> None:
         """A guard has settled what stopped this pass: whoever still stands here goes on, as a new passage."""
@@ -300,7 +293,7 @@ class Lane:
         self.shown = None
         if not self.presence.occupied or self.opening is not None:
             return
-        self._start_attempt(now)
+        self.start_attempt(now)
         if self.attempt is not None:
             self.spent, self.attempt.cleared = False, True
             self.attempt.present(b"", presented, self.new_passage(now.at_ms), now, "")
@@ -308,19 +301,20 @@ class Lane:
 
     # --- effects -------------------------------------------------------------------------------------------------
 
-    def want(self, effect: Effect) -> None:
-        self._effects.append(effect)
+    def want(self, *effects: Effect) -> None:
+        self._effects += effects
 
     def commit(self, kind: Kind, payload: Payload, passage: bytes | None, urgent: bool = False) -> None:
-        self.want(Commit(kind, payload, passage, urgent))
+        self.want(Commit(kind, self.drill.marked(payload, passage), passage, urgent))
 
     def outcome(self, passage: bytes, ended: Ended, holder: Pass | None, crossings: int) -> None:
         self.commit("outcome", outcome_payload(self.settings.where, ended, holder, crossings), passage)
         site_use = self.settings.site_use
-        if holder and site_use and ended.went_through:
+        if holder and site_use and ended.went_through and not self.drill.has(passage):
             people, now = min(self.admitted(holder), crossings) or holder.party_size, self.now
             crossing = site_use.crossing(holder, self.settings.where.direction, passage, people, now.at_ms)
             self.want(TellSite(crossing, now.trusted))
+        share_outcome(self, passage, ended)
 
     def move_barrier(self, passage: bytes) -> None:
         if self.settings.has_barrier:
@@ -329,14 +323,6 @@ class Lane:
     def admitted(self, holder: Pass | None) -> int:
         """How many times the beam is to be crossed: a car with a family in it crosses it once."""
         return holder.party_size if holder and self.settings.where.lane_kind == "person" else 1
-
-    def open(self, passage: bytes, by: By, admitted: int, now: Moment) -> None:
-        timeouts = self.world.policy.timeouts
-        factor = timeouts.assisted_factor if self.assisted else 1.0
-        wait_ms = round(timeouts.crossing_s * factor * (1 + 0.5 * (admitted - 1)) * 1000)
-        self.opening = Opening(passage, by, admitted, now.mono_ms, self.settings.pulse_ms, wait_ms)
-        if self._door is not None:
-            self._door.let(now.mono_ms + max(wait_ms, self.settings.pulse_ms))
 
     def finish_shown(self, outcome: Outcome) -> None:
         shown = self.shown
@@ -347,15 +333,17 @@ class Lane:
 
     @property
     def _is_free(self) -> bool:
-        return self._fire or self.opening is not None
+        return self.fire or self.opening is not None
 
     @property
     def under_way(self) -> tuple[bytes, ...]:
         """Passages whose outcome this lane will still tell."""
         opening = (self.opening.passage,) if self.opening else ()
         shown = (self.shown.passage,) if self.shown and self.shown.open else ()
-        return opening + shown
+        riding = tuple(one.passage for one in self.ride.occupants) if self.ride else ()
+        return opening + shown + riding
 
     def give_up(self) -> None:
         """What was under way does not go on, because it could not be recorded or worked out: nobody is let in."""
-        self.opening, self.attempt, self.shown, self.spent = None, None, None, self.presence.occupied
+        self.opening, self.attempt, self.shown, self.ride = None, None, None, None
+        self.spent = self.presence.occupied

@@ -10,7 +10,11 @@ from checkpoint.temperature import judge_manual
 from edge.clock import Moment
 from edge.effects import ClearPass
 from edge.facts import GuardDecided
+from edge.lane_declared import document_seen, symptoms
+from edge.lane_mask import guard_saw
 from edge.lane_records import class_of, override_payload
+from edge.lane_ride import counted
+from edge.lane_ways import open_way
 from edge.opening import Ended
 from edge.shown import Shown
 
@@ -31,9 +35,17 @@ def guard_decides(lane: Lane, act: GuardDecided, now: Moment) -> None:
             _measured_by_hand(lane, act, waiting, now)
         case "clear_passback":
             _clear(lane, act, waiting, now)
+        case "mask_seen" | "mask_absent":
+            guard_saw(lane, act, waiting, now)
+        case "symptoms":
+            symptoms(lane, act, waiting, now)
+        case "document_seen":
+            document_seen(lane, act, waiting, now)
+        case "occupants":
+            counted(lane, act, now)
         case "refuse":
             _refuse(lane, act, waiting)
-        case _:
+        case "admit" | "open" | "walk_up":
             _admit(lane, act, waiting, now)
 
 
@@ -45,13 +57,19 @@ def _refuse(lane: Lane, act: GuardDecided, waiting: Shown | None) -> None:
 
 
 def _admit(lane: Lane, act: GuardDecided, waiting: Shown | None, now: Moment) -> None:
+    waiting = lane.drill.waiting(act, waiting)
     passage = waiting.passage if waiting else lane.new_passage(now.at_ms)
     holder = waiting.holder if waiting else None
+    if waiting is None:
+        lane.drill.is_real(passage)
     lane.commit("override", override_payload(lane.settings.where, act, class_of(holder)), passage)
-    if waiting:
-        waiting.open = False
     if holder:
         lane.retests.settle(holder)
+    if lane.drill.keeps_shut(lane, passage):
+        lane.finish_shown("admitted_by_guard")
+        return
+    if waiting:
+        waiting.open = False
     lane.move_barrier(passage)
     if act.act == "walk_up":
         # Behind the barrier: a disk that takes no note must not keep the guard from opening.
@@ -61,7 +79,7 @@ def _admit(lane: Lane, act: GuardDecided, waiting: Shown | None, now: Moment) ->
 
 def _open(lane: Lane, passage: bytes, holder: Pass | None, now: Moment) -> None:
     if lane.opening is None:
-        lane.open(passage, "guard", lane.admitted(holder), now)
+        open_way(lane, passage, "guard", lane.admitted(holder), now)
     else:
         lane.outcome(passage, Ended("admitted_by_guard", "opened_unconfirmed"), holder, 0)
         lane.opening.share(now.mono_ms)
@@ -90,5 +108,6 @@ def _clear(lane: Lane, act: GuardDecided, waiting: Shown | None, now: Moment) ->
         return
     detail = {"lane": lane.settings.where.lane, "why": waiting.decision.reason, "reason": act.reason, "by": act.by}
     lane.commit("note", Note(1, "passback_cleared", detail), waiting.passage)
-    lane.want(ClearPass(waiting.holder.pass_id, waiting.passage, now.at_ms))
+    if not lane.drill.has(waiting.passage):
+        lane.want(ClearPass(waiting.holder.pass_id, waiting.passage, now.at_ms))
     lane.judge_again(waiting.presented, now)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from checkpoint.cards import Technology, plate_number
-from checkpoint.passes import Presented, Variant
+from checkpoint.passes import Pass, Presented, Variant
 from checkpoint.vehicle import vehicle_fact
 from edge import facts
 from edge.attempt import Attempt
@@ -14,6 +14,7 @@ from edge.clock import Moment
 from edge.deciding import pass_decides
 from edge.effects import AskCity
 from edge.lane_readers import ReaderFact
+from edge.lane_ride import laid_aside, shows_first
 from edge.reading import NOT_ANSWERED, city_code, read_presented
 
 if TYPE_CHECKING:
@@ -32,9 +33,13 @@ def codes_seen(lane: Lane, seen: facts.CodesSeen, now: Moment) -> None:
 
 def reader_said(lane: Lane, fact: ReaderFact, now: Moment) -> None:
     """One act at a reader. It is whoever's who stands there; where nobody does yet, it waits a moment for them."""
-    lane.presence.acted(now.mono_ms, round(lane.world.policy.timeouts.measure_s * 1000))
-    if _is_repeated(lane, fact, now):
+    if _is_act(lane, fact):
+        lane.presence.acted(now.mono_ms, round(lane.world.policy.timeouts.measure_s * 1000))
+    if _is_repeated(lane, fact, now) or _is_of_who_goes(lane, fact, now):
         return
+    opening = lane.opening
+    if isinstance(fact, facts.PlateSeen) and opening and not opening.crossings and opening.by in ("verdict", "guard"):
+        lane.gone.read(fact.plate)
     if not lane.presence.occupied or lane.opening is not None or (lane.attempt is None and not lane.spent):
         lane.early.keep(fact, now.mono_ms)
         return
@@ -51,7 +56,7 @@ def take(lane: Lane, fact: ReaderFact, now: Moment) -> None:
         case facts.PlateSeen(plate):
             _plate(lane, plate, now)
         case facts.DocumentRead() if lane.attempt is not None:
-            lane.attempt.brought.document = fact
+            lane.attempt.brought.read(fact, early=lane.attempt.presented is None)
         case facts.DocumentRead():
             lane.early.keep(fact, now.mono_ms)
 
@@ -98,26 +103,61 @@ def _plate(lane: Lane, plate: str, now: Moment) -> None:
         lane.plates.append(plate)
     attempt, number = lane.attempt, plate_number(plate)
     is_shown = attempt is not None and attempt.presented is not None
-    is_asked = lane.world.policy.passes.plate != "off" and lane.settings.where.lane_kind == "vehicle"
+    if lane.halted or is_shown or not _plates_stand(lane) or lane.gone.doubts(plate):
+        return
     # Two vehicles in one picture: whose plate it was that fits, nobody knows.
-    if lane.halted or is_shown or not is_asked or vehicle_fact(lane.plates, plate).result != "ok":
+    if vehicle_fact(lane.plates, plate).result != "ok":
         return
     held = _held(lane, "plate", number, "plate", now)
     if held is not None:
         _present(lane, [(b"plate:" + number, held)], now)
 
 
+def _plates_stand(lane: Lane) -> bool:
+    return lane.world.policy.passes.plate != "off" and lane.settings.where.lane_kind == "vehicle"
+
+
+def _is_act(lane: Lane, fact: ReaderFact) -> bool:
+    """Whether it keeps a presence without a sensor alive: a camera reads plates of those who drive past it, too."""
+    if not isinstance(fact, facts.PlateSeen) or not lane.presence.occupied:
+        return True
+    return _plates_stand(lane) and bool(lane.world.cards.lookup("plate", plate_number(fact.plate)))
+
+
 def _is_repeated(lane: Lane, fact: ReaderFact, now: Moment) -> bool:
     """Said before of who stands here, or is going through: it is not the next one's."""
     match fact:
         case facts.PlateSeen(plate):
-            # While a vehicle drives off, a slip in reading its plate makes no other vehicle of it.
-            slips = lane.plates if lane.opening is not None else ()
-            return plate in lane.plates or any(vehicle_fact((one, plate), one).result == "ok" for one in slips)
+            return plate in lane.plates or lane.gone.has(plate, now.mono_ms)
         case facts.DocumentRead():
             return False
     key = fact.payload if isinstance(fact, facts.Scanned) else _card_key(fact)
     return lane.in_view.still(key, now.mono_ms, lane.world.policy.timeouts.same_code_ignored_s * 1000)
+
+
+def _is_of_who_goes(lane: Lane, fact: ReaderFact, now: Moment) -> bool:
+    """The pass that has just opened, shown once more while its way is open: it lets nobody in behind its holder.
+
+    Nor does that of a driver whose plate has opened already, and who stands there still.
+    """
+    shown, opening = lane.shown, lane.opening
+    if opening is None or shown is None or shown.passage != opening.passage or shown.presented is None:
+        return False
+    held = _pass_of(lane, fact, now)
+    if held is None or shown.holder is None:
+        return False
+    by_plate = shown.presented.variant == "plate" and not opening.crossings
+    return by_plate or held.pass_id == shown.holder.pass_id
+
+
+def _pass_of(lane: Lane, fact: ReaderFact, now: Moment) -> Pass | None:
+    match fact:
+        case facts.Scanned(payload):
+            return read_presented(payload, lane.settings, lane.world, now).pass_
+        case facts.CardRead(technology, number):
+            held = _held(lane, technology, number, "card", now)
+            return held.pass_ if held else None
+    return None
 
 
 def _card_key(card: facts.CardRead) -> bytes:
@@ -132,7 +172,10 @@ def _held(lane: Lane, technology: Technology, number: bytes, variant: Variant, n
     return replace(best, variant=variant) if best is not None else None
 
 
-def _present(lane: Lane, read: list[tuple[bytes, Presented]], now: Moment) -> None:
+def _present(lane: Lane, shown: list[tuple[bytes, Presented]], now: Moment) -> None:
+    read = [(payload, one) for payload, one in shown if not laid_aside(lane, payload, one, now)]
+    if not read:
+        return
     valid = {one.pass_.pass_id: (payload, one) for payload, one in read if one.pass_ and one.valid}
     payload, presented = next(iter(valid.values()), read[0])
     if not presented.valid and _must_wait(lane, now.mono_ms):
@@ -144,6 +187,7 @@ def _present(lane: Lane, read: list[tuple[bytes, Presented]], now: Moment) -> No
     halt = "two_codes" if len(valid) > 1 else "two_people" if attempt.is_other(presented) else ""
     if attempt.asked and payload == attempt.payload:
         return
+    shows_first(lane, attempt)
     attempt.present(payload, presented, lane.new_passage(now.at_ms), now, halt)
     lane.halted = lane.halted or bool(halt)
     _ask_city(lane, attempt)

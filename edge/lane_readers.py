@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from checkpoint.vehicle import vehicle_fact
 from edge.facts import Brings, CardRead, DocumentRead, PlateSeen, Scanned
 
 ReaderFact = Scanned | CardRead | DocumentRead | PlateSeen
@@ -75,6 +76,44 @@ class Early:
         if self._kept:
             young = (kept for kept in self._kept if now_ms - kept[0] <= _limit_ms(kept[1]))
             self._kept = deque(young, maxlen=_MOST_EARLY)
+
+
+class GonePlates:
+    """Number plates of the vehicle that was let through last: for as long as its plate may be read, no next one's.
+
+    Where that vehicle's own plate was not known, nobody knows whether one that is read before anybody went through is
+    on it or on the one behind: such a plate is doubted, and opens for nobody.
+    """
+
+    def __init__(self) -> None:
+        self._plates: list[str] = []
+        self._doubted: list[str] = []
+        self._until_ms = -1
+
+    def let_in(self, plates: list[str]) -> None:
+        """A vehicle with these plates is let in: until `drove_off`."""
+        self._plates, self._doubted, self._until_ms = [*plates], [], -1
+
+    def drove_off(self, now_ms: int) -> None:
+        self._until_ms = now_ms + _EARLY_PLATE_MS
+
+    def stayed(self) -> None:
+        """It has not gone through: its plate is its own when it is read again."""
+        self._plates, self._doubted = [], []
+
+    def read(self, plate: str) -> None:
+        """While the vehicle that was let in still stands there."""
+        if not self._plates and len(self._doubted) < _MOST_EARLY:
+            self._doubted.append(plate)
+
+    def doubts(self, plate: str) -> bool:
+        return plate in self._doubted
+
+    def has(self, plate: str, now_ms: int) -> bool:
+        """Read of that vehicle, or a slip in reading it: while it drives off, that makes no other vehicle of it."""
+        if 0 <= self._until_ms < now_ms:
+            self.stayed()
+        return any(vehicle_fact((one, plate), one).result == "ok" for one in self._plates)
 
 
 def _limit_ms(fact: ReaderFact) -> int:

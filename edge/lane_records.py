@@ -46,7 +46,9 @@ def verdict_payload(
     holder: Pass | None,
     readings: tuple[ReadingKept, ...],
     world: World,
+    of_vehicle: bytes | None = None,
 ) -> Verdict:
+    """`of_vehicle`: passage of the vehicle that this person sits in."""
     return Verdict(
         version=1,
         where=where,
@@ -63,6 +65,7 @@ def verdict_payload(
         tags=decision.tags,
         retest_of=decision.retest_of,
         call=decision.call,
+        of_vehicle=of_vehicle,
     )
 
 

@@ -22,7 +22,7 @@ def out_of_order(lane: Lane) -> str:
     Passes come from the camera, from scanners, and from cards and plates where the policy takes them: one of these that
     is lost is a fault of the gate, and only the last of them closes the lane to everybody but the guard.
     """
-    other_down = next((reason for part, (reason, _) in lane.down.items() if part != "camera"), "")
+    other_down = next((reason for part, (reason, _) in lane.down.items() if part not in ("camera", "mask")), "")
     if other_down or _takes_passes(lane):
         return other_down
     return lane.down["camera"][0] if "camera" in lane.down else lane.readers.down_reason
@@ -48,6 +48,8 @@ def _takes_plates(lane: Lane) -> bool:
 
 def prompt_to_show(lane: Lane) -> str:
     """What somebody who has shown nothing yet is asked for."""
+    if lane.ride is not None:
+        return "prompt_vehicle_pass" if lane.ride.vehicle is None and lane.ride.is_full else "prompt_occupant"
     if not _takes_cards(lane):
         return "prompt_scan"
     codes = (lane.settings.has_camera and "camera" not in lane.down) or _reads(lane, "code")
@@ -55,7 +57,9 @@ def prompt_to_show(lane: Lane) -> str:
 
 
 def lacks_reader(lane: Lane, check: CheckName) -> bool:
-    """Whether the lane had a reader for this check, and none of them works."""
+    """Whether the lane had a reader for this check, or a model, and none of them works."""
+    if check == "mask":
+        return "mask" in lane.down if lane.settings.mask_score_min is not None else lane.world.attendance == "none"
     what = ANSWERED_BY.get(check)
     return what is not None and lane.readers.has(what) and not lane.readers.works(what)
 

@@ -8,12 +8,17 @@ import msgspec
 
 from checkpoint.policy_schema import CheckName, Rule
 from checkpoint.records import CheckResult
-from edge.attempt import Attempt, rule_of, wanted_people
+from checkpoint.verdict_watch import DISCREET
+from edge.attempt import Attempt, awaits_mask, rule_of, wanted_people
 from edge.brought import awaited, facts_of
 from edge.clock import Moment
 from edge.lane import Lane
+from edge.lane_declared import document_asked
 from edge.lane_guard import CLEARABLE
+from edge.lane_mask import mask_facts
+from edge.lane_ride import occupants_asked
 from edge.lane_sources import lacks_reader, out_of_order, prompt_to_show, short_plate
+from edge.masks import prompt_of
 from edge.opening import By, Opening
 from edge.shown import Shown
 from edge.status import LaneView, Tick, TickState
@@ -64,6 +69,8 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
         ticks=ticks,
         notes=_notes(lane),
         plate=short_plate(lane.plates),
+        document_asked=document_asked(lane),
+        occupants_asked=occupants_asked(lane),
     )
 
 
@@ -105,6 +112,8 @@ def _verdict_view(lane: Lane, shown: Shown) -> LaneView:
         party_passed=lane.opening.crossings if lane.opening else 0,
         next_exit=_next_exit(decision.results),
         clearable=decision.reason in CLEARABLE and shown.open,
+        call=decision.call if decision.reason == DISCREET else "",
+        mask_asked=shown.waits and any(check.check == "mask" and check.mode != "off" for check in decision.results),
     )
 
 
@@ -121,6 +130,7 @@ def _attempt_view(lane: Lane, attempt: Attempt, now: Moment) -> LaneView:
     done: set[CheckName] = {"pass"} if has_shown else set()
     done |= {"temperature"} if len(people) >= wanted else set()
     answers = facts_of(attempt.brought, attempt.holder, lane.settings, lane.world, lane.readers, now)
+    answers |= mask_facts(attempt, rule, lane.settings, lane.down, now)
     done |= {check for check, facts in answers.items() if facts[0].result == "ok"}
     ticks = tuple(_waiting(lane, rule, check, done) for check in rule.checks)
     base = _base(lane, "wait", "", _prompt_during(lane, attempt, rule, now), ticks)
@@ -132,8 +142,9 @@ def _attempt_view(lane: Lane, attempt: Attempt, now: Moment) -> LaneView:
         ambient_c=last.ambient_c if last else None,
         pass_class=holder.pass_class if holder else "",
         tail=holder.pass_id.hex()[-4:].upper() if holder else "",
-        party_size=holder.party_size if holder else 1,
-        party_passed=len(people),
+        party_size=lane.ride.wanted if lane.ride else holder.party_size if holder else 1,
+        party_passed=lane.ride.seen if lane.ride else len(people),
+        mask_asked=rule.mode_of("mask") != "off",
     )
 
 
@@ -154,10 +165,15 @@ def _help_prompt(lane: Lane) -> str:
 
 
 def _ticks(results: tuple[CheckResult, ...]) -> tuple[Tick, ...]:
-    return tuple(
-        Tick(r.check, "warned" if r.mode != "enforce" and r.result == "failed" else _TICK_OF.get(r.result, "missing"))
-        for r in results
-    )
+    return tuple(Tick(result.check, _tick_of(result)) for result in results)
+
+
+def _tick_of(result: CheckResult) -> TickState:
+    if result.check == "watch":
+        # Whoever stands there can see the ticks too.
+        return "done"
+    warned = result.mode != "enforce" and result.result == "failed"
+    return "warned" if warned else _TICK_OF.get(result.result, "missing")
 
 
 def _prompt_during(lane: Lane, attempt: Attempt, rule: Rule, now: Moment) -> str:
@@ -171,8 +187,10 @@ def _prompt_during(lane: Lane, attempt: Attempt, rule: Rule, now: Moment) -> str
         return "prompt_shade"
     people, wanted = len(attempt.taking.people), wanted_people(attempt.holder, rule)
     asks = awaited(attempt.brought, attempt.presented, rule, lane.settings, lane.world, lane.readers, now)
+    if awaits_mask(attempt, rule, lane.settings, lane.down, now.mono_ms):
+        asks = (*(check for check in rule.checks if check == "mask" or check in asks), *asks)
     if asks and not _measures_first(rule, people, wanted, asks[0]):
-        return _PROMPT_FOR[asks[0]]
+        return prompt_of(attempt.mask) if asks[0] == "mask" else _PROMPT_FOR[asks[0]]
     if 0 < people < wanted and not attempt.taking.wants_second:
         return "prompt_next_of_party"
     return f"prompt_measure_{attempt.taking.prompt_site}"
@@ -190,6 +208,8 @@ def _prompt_after(lane: Lane, shown: Shown) -> str:
             return "prompt_pass_through"
         case _, "temperature_low" | "retest_too_early":
             return "prompt_rest_warm"
+        case "escalate", "mask_none":
+            return "prompt_mask"
         case _, "two_people":
             return "prompt_one_by_one"
         case _, "two_codes":

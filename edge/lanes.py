@@ -70,6 +70,7 @@ def _settings(
         readers={name: reader_gives(device) for name, device in table.readers.items()},
         door_open_ms=round(table.door_open_s * 1000) if table.inputs.door is not None else None,
         zone=ZoneInfo(file.gate.timezone),
+        mask_score_min=table.mask.score_min if table.mask is not None else None,
     )
 
 

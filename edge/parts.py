@@ -78,6 +78,11 @@ class Parts:
     def _all(self) -> tuple[_Part, ...]:
         return (*self.boards.values(), *self.visions.values(), *self.thermometers.values(), *self.readers.values())
 
+    def want_mask(self, lane: str, on: bool) -> None:
+        """Whether somebody stands at a lane whose mask is asked for."""
+        if lane in self.visions:
+            self.visions[lane].want_mask(on)
+
     def move(self, lane: str) -> Future[Pulse]:
         """One pulse of a lane's barrier."""
         wire = self.barriers.get(lane)
@@ -106,7 +111,7 @@ def build_parts(file: GateFile, post: Post) -> Parts:
     visions, thermometers = {}, {}
     for lane in file.lanes:
         if lane.camera is not None:
-            visions[lane.name] = Vision(lane.name, lane.camera, VisionEar(lane.name, post), mono_ms)
+            visions[lane.name] = Vision(lane.name, lane.camera, VisionEar(lane.name, post), mono_ms, mask=lane.mask)
         if lane.thermometer is not None:
             connect = partial(reopening, lane.thermometer.driver, lane.thermometer.options)
             thermometers[lane.name] = ThermometerThread(lane.name, connect, ThermometerEar(lane.name, post))

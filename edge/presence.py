@@ -40,6 +40,11 @@ class Presence:
         self.active(now_ms)
         self._acted_until_ms = max(self._acted_until_ms, now_ms + for_ms)
 
+    def keep(self, now_ms: int, for_ms: int) -> None:
+        """Whoever acted at a reader is waited for this long; who was only in view is not."""
+        if self._acted_until_ms:
+            self._acted_until_ms = max(self._acted_until_ms, now_ms + for_ms)
+
     def ended(self, now_ms: int) -> bool:
         """True once, when the interval is over."""
         if not self.occupied or now_ms < self._ends_ms():

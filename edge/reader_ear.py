@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, get_args
 
 from drivers.errors import OptionError
@@ -18,6 +19,9 @@ _FAULTS: Final[dict[facts.Brings, str]] = {
     "document": "id_reader_gone",
     "plate": "plate_camera_gone",
 }
+# No hand is faster; a scanner that hears noise is, and each of its codes would cost the core a signature.
+_MOST_ACTS: Final = 20
+_WITHIN_MS: Final = 1000
 
 
 def reader_gives(device: Device) -> tuple[facts.Brings, ...]:
@@ -38,12 +42,17 @@ class ReaderEar:
         self._post = post
         # None: not known yet; an earlier run of the gate may have left the fault open.
         self._is_down: bool | None = None
+        self._said_ms: deque[int] = deque(maxlen=_MOST_ACTS)
 
     @property
     def _device(self) -> str:
         return f"reader-{self._name}"
 
     def said(self, event: ReaderEvent) -> None:
+        """Hand it on, unless the reader says more than anybody can have done."""
+        if len(self._said_ms) == _MOST_ACTS and event.mono_ms - self._said_ms[0] < _WITHIN_MS:
+            return
+        self._said_ms.append(event.mono_ms)
         self._post(LaneFact(self._lane, _fact(event)))
 
     def down(self, why: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from traceback import extract_tb
@@ -11,7 +12,7 @@ from typing import Final
 import structlog
 
 from drivers.errors import DeviceGoneError, OptionError
-from drivers.reader import Reader
+from drivers.reader import CardSeen, Reader, ReaderEvent
 from edge.reader_ear import ReaderEar
 from webscreen.heart import Heart
 
@@ -22,21 +23,28 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 1.0
 # Opening a USB port whose device does not answer takes two control transfers, which the kernel gives 5 s each.
 _LIMIT_S: Final = 12.0
+# A card that is there so soon after its reader was opened was left lying there, by nobody knows whom: it counts when it
+# is laid down anew.
+LEFT_S: Final = 1.0
 
 
 class ReaderThread:
     """Owns one reader. `connect` opens it, and may raise DeviceGoneError or OptionError."""
 
-    def __init__(self, lane: str, name: str, connect: Callable[[], Reader], ear: ReaderEar) -> None:
+    def __init__(
+        self, lane: str, name: str, connect: Callable[[], Reader], ear: ReaderEar, *, left_s: float = LEFT_S
+    ) -> None:
         self._lane, self._name = lane, name
         self._connect = connect
         self._ear = ear
+        self._left_s = left_s
         place = f"{lane}-{name}"
         self.heart = Heart(f"reader-{place}", _LIMIT_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reader-{place}", daemon=True)
         self._reader: Reader | None = None
         self._pause_s = _FIRST_PAUSE_S
+        self._opened_s = 0.0
 
     def start(self) -> None:
         self._thread.start()
@@ -58,7 +66,7 @@ class ReaderThread:
 
     def fresh(self) -> ReaderThread:
         """The same reader with a new thread, not started."""
-        return ReaderThread(self._lane, self._name, self._connect, self._ear)
+        return ReaderThread(self._lane, self._name, self._connect, self._ear, left_s=self._left_s)
 
     def _run(self) -> None:
         self.heart.begin()
@@ -80,6 +88,7 @@ class ReaderThread:
     def _turn(self) -> None:
         if self._reader is None:
             self._reader = self._connect()
+            self._opened_s = time.monotonic()
             return
         event = self._reader.read(_READ_S)
         if self._stop.is_set():
@@ -87,8 +96,11 @@ class ReaderThread:
         # It has answered, or been silent for a whole turn without being gone.
         self._pause_s = _FIRST_PAUSE_S
         self._ear.up()
-        if event is not None:
+        if event is not None and not self._was_left(event):
             self._ear.said(event)
+
+    def _was_left(self, event: ReaderEvent) -> bool:
+        return isinstance(event, CardSeen) and time.monotonic() - self._opened_s < self._left_s
 
     def _went(self, why: str) -> None:
         self._close()

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from checkpoint.drill import as_drill, is_drill
 from checkpoint.records import Egress, Fault, Kind, Note, OutcomeOf, Override, Payload, Verdict
 from edge.clock import Clock, Moment
 from edge.effects import Commit
@@ -207,4 +208,6 @@ class Recorder:
 def _abandoned(began: Verdict | Override | Egress) -> OutcomeOf:
     facts = began.pass_facts if isinstance(began, Verdict) else None
     pass_class = NO_CLASS if isinstance(began, Egress) else began.pass_class
-    return OutcomeOf(1, began.where, "abandoned", pass_class, "gate_restarted", 0, facts.pass_id if facts else None)
+    pass_id = facts.pass_id if facts else None
+    ended = OutcomeOf(1, began.where, "abandoned", pass_class, "gate_restarted", 0, pass_id)
+    return as_drill(ended) if is_drill(began) else ended

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Literal
+
+import structlog
 
 from checkpoint.temperature import Measurement
 from drivers.protocols import Reading
@@ -11,9 +13,13 @@ from edge import board_facts, facts, vision_messages
 from edge.core import FaultOver, FaultSeen, Item, LaneFact
 from firmware_config.schema import GateFile
 
+_log = structlog.get_logger(__name__)
+
 Post = Callable[[Item], None]
 Role = str
 _ROLES: Final = ("presence", "crossing", "exit_button", "assist", "fire", "door")
+# Contacts whose state is not known while their board is away.
+_KNOWN_BY: Final[tuple[Literal["presence", "fire", "door"], ...]] = ("presence", "fire", "door")
 _MARKS: Final = {"stuck": "thermometer_stuck", "out_of_range": "thermometer_range"}
 # Slower than the slowest module's stream; a device that says nothing for this long measures nobody.
 SILENT_MS: Final = 2500
@@ -37,8 +43,10 @@ def parts_on(file: GateFile, board: str) -> Iterator[tuple[str, facts.Part]]:
         wires = [getattr(lane.inputs, role) for role in _ROLES] + [lane.barrier]
         if any(wire is not None and wire.board == board for wire in wires):
             yield lane.name, "board"
-        if lane.inputs.presence is not None and lane.inputs.presence.board == board:
-            yield lane.name, "presence"
+        for part in _KNOWN_BY:
+            contact = getattr(lane.inputs, part)
+            if contact is not None and contact.board == board:
+                yield lane.name, part
 
 
 class BoardEar:
@@ -106,6 +114,15 @@ class VisionEar:
             case vision_messages.CameraOk():
                 self._post(LaneFact(lane, facts.PartUp("camera")))
                 self._post(FaultOver("camera", lane))
+            case vision_messages.MaskSeen(_, mono_ms, state, face_share, score):
+                self._post(LaneFact(lane, facts.MaskSeen(state, face_share, score, mono_ms)))
+            case vision_messages.MaskReady():
+                _log.info("mask_model", lane=lane, sha256=message.sha256, tensors=message.detail)
+                self._post(LaneFact(lane, facts.PartUp("mask")))
+                self._post(FaultOver("mask", lane))
+            case vision_messages.MaskFailed():
+                self._post(LaneFact(lane, facts.PartDown("mask", "mask_model_failed")))
+                self._post(FaultSeen("mask_model_failed", "mask", lane, message.why, 3))
             case vision_messages.VisionBack():
                 self._post(FaultOver("camera", lane, "vision_died"))
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, tzinfo
 from importlib.resources import files
 
 from checkpoint.cards import NO_CARDS, Cards
+from checkpoint.documents import Document
 from checkpoint.foreign.keys import NO_KEYS, ForeignKeys
 from checkpoint.policy import in_force, parse_policy
 from checkpoint.policy_schema import Attendance, Policy
+from checkpoint.policy_time import local_time
+from checkpoint.regions import RegionList
 from checkpoint.status_list import NO_STATUS, RENEWED_S
 from checkpoint.steps import NO_STEPS, StepSecrets
 from checkpoint.trust import TrustList
 from edge.clock import Moment
-from edge.downlink import PolicyInstalled, StatusInstalled, TrustInstalled
+from edge.downlink import OrderInstalled, PolicyInstalled, RegionsInstalled, StatusInstalled, TrustInstalled
+from edge.listing import Regions, Watch, join
+from edge.orders import Orders
 from edge.world import World
 
 
@@ -26,43 +32,62 @@ class Rulebook:
     """Policies and trust lists by scope. `here`: ids of this place, narrowest first; times in ms UTC.
 
     `confirmed_at_ms`: when the collector last answered, as far as this gate remembers. An answer older than
-    `offline_after_s` and the gate works by itself.
+    `offline_after_s` and the gate works by itself. `zone`: the time at the gate, by which rules have their hours.
     """
 
     def __init__(
-        self, attendance: Attendance, here: Sequence[str], confirmed_at_ms: int, offline_after_s: float
+        self,
+        attendance: Attendance,
+        here: Sequence[str],
+        confirmed_at_ms: int,
+        offline_after_s: float,
+        zone: tzinfo = UTC,
     ) -> None:
         self._attendance = attendance
         self._here = tuple(here)
+        self._zone = zone
         self._confirmed_at_ms = confirmed_at_ms
         # By the monotonic clock, which no step of the wall clock touches: of this run's first moment or last answer.
         self._confirmed_mono_ms: int | None = None
         self._began_mono_ms: int | None = None
         self._offline_after_s = offline_after_s
         self._policies: dict[str, Policy] = {}
+        self.orders = Orders(here)
         self._trusts: dict[str, TrustList] = {}
         self._everyday = everyday_policy()
         self._trust = TrustList(())
         self._foreign: dict[str, ForeignKeys] = {}
         self._foreign_keys: ForeignKeys | None = None
         self._status = NO_STATUS
+        self._region_lists: dict[str, tuple[Document, RegionList]] = {}
+        self._regions: Regions | None = None
         # Scopes whose policy is on the disk and can't be read: it may ask for more than the one that is in force.
         self.torn: frozenset[str] = frozenset()
         # The same of trust and status lists: nobody knows whose keys and which revocations were in them.
         self.torn_lists: frozenset[str] = frozenset()
+        self.torn_regions: frozenset[str] = frozenset()
         # Replaced whole by whoever opens this gate's roster.
         self.steps: StepSecrets = NO_STEPS
         self.cards: Cards = NO_CARDS
+        # The same of its watch list.
+        self.watch: Watch | None = None
         self._untrusted_since_ms: int | None = None
         # What was in force when the clock could last be believed.
         self._last: Policy | None = None
 
-    def take(self, fact: PolicyInstalled | TrustInstalled | StatusInstalled) -> None:
-        """Put an installed document in force. Trust lists of all scopes count together, status lists each alone."""
+    def take(
+        self, fact: PolicyInstalled | OrderInstalled | TrustInstalled | StatusInstalled | RegionsInstalled
+    ) -> None:  # fmt: skip
+        """Put an installed document in force. Lists of trust and of regions count together over all scopes, status
+        lists each alone."""
         scope = fact.document.scope
         match fact:
             case PolicyInstalled(policy=policy):
                 self._policies[scope] = policy
+                self.orders.drop(scope)
+            case OrderInstalled():
+                self._policies.pop(scope, None)
+                self.orders.take(fact)
             case TrustInstalled(trust=trust, foreign=foreign):
                 self._trusts[scope], self._foreign[scope] = trust, foreign
                 self._trust = TrustList(entry for trust in self._trusts.values() for entry in trust.entries)
@@ -71,6 +96,9 @@ class Rulebook:
                 self._foreign_keys = joined if joined.entries else None
             case StatusInstalled(status=status):
                 self._status = self._status.with_list(scope, status)
+            case RegionsInstalled(document=document, regions=regions):
+                self._region_lists[scope] = document, regions
+                self._regions = join(self._region_lists.values())
 
     def confirmed(self, now: Moment) -> None:
         """The collector answered: what it retains for this gate has been received."""
@@ -98,15 +126,16 @@ class Rulebook:
         return max(confirmed_age_s, now.at_ms / 1000 - issued_s - RENEWED_S)
 
     def policy(self, now: Moment) -> Policy:
-        """The narrowest policy whose time it is, else the everyday one.
+        """The narrowest policy whose time it is, else the everyday one, with the local orders on it.
 
         By a clock that can't be believed no policy begins or ends: the last one stays, else the narrowest there is.
         """
         narrowest = [self._policies[scope] for scope in self._here if scope in self._policies]
         if now.trusted:
-            self._last = in_force(narrowest, now.at_ms / 1000) or self._everyday
+            now_s = now.at_ms / 1000
+            self._last = self.orders.over(in_force(narrowest, now_s) or self._everyday, now_s)
             return self._last
-        return self._last or next(iter(narrowest), self._everyday)
+        return self._last or self.orders.over(next(iter(narrowest), self._everyday), None)
 
     def world(self, link_age_s: float | None, now: Moment, apart: bool = False) -> World:
         """Everything that lanes need to know beside their own facts. `apart`: see World."""
@@ -128,4 +157,7 @@ class Rulebook:
             cards=self.cards,
             foreign=self._foreign_keys,
             apart=apart,
+            regions=None if self.torn_regions else self._regions,
+            watch=self.watch,
+            local=local_time(now.at_ms, self._zone) if now.trusted else None,
         )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkpoint.passes import Pass, Presented
 from checkpoint.records import ReadingKept
 from checkpoint.verdict_facts import Decision
+
+if TYPE_CHECKING:
+    from checkpoint.policy_schema import Policy
+    from edge.attempt import Attempt
 
 # More codes than a camera sees at once; beyond it, those that have left the view are let go.
 _MOST_CODES: Final = 16
@@ -17,7 +21,8 @@ _MOST_CODES: Final = 16
 class Shown:
     """The verdict on the screen. `open`: its outcome is still to be recorded and somebody may be waiting.
 
-    `by_hand`: the guard measured this person, and the last of `readings` is that value.
+    `by_hand`: the guard measured this person, and the last of `readings` is that value. `attempt` and `policy`: what it
+    was decided from, for a guard who settles what was missing.
     """
 
     passage: bytes
@@ -27,6 +32,8 @@ class Shown:
     since_ms: int
     open: bool
     by_hand: bool = False
+    attempt: Attempt | None = None
+    policy: Policy | None = None
 
     @property
     def holder(self) -> Pass | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from checkpoint.local_order import has_orders
 from checkpoint.policy_schema import Policy
 from edge.clock import Moment
 from edge.faults import FaultBook
 from edge.lane import Lane
 from edge.lane_view import view
-from edge.status import FaultView, Snapshot
+from edge.status import DrillView, FaultView, Snapshot
 from firmware_config.schema import Enrolment, GateFile
 
 
@@ -34,6 +35,7 @@ def snapshot_of(
     policy: Policy,
     recording: bool,
     now: Moment,
+    drill: DrillView | None = None,
 ) -> Snapshot:
     until = policy.valid_until
     place = next((lane.settings.place for lane in lanes.values()), None)
@@ -56,9 +58,12 @@ def snapshot_of(
         policy=policy.id,
         policy_version=policy.version,
         policy_until_ms=None if until is None else round(until.timestamp() * 1000),
+        order_zh=f"{policy.title_zh}（{policy.authority}）" if has_orders(policy) else "",
+        order_en=f"{policy.title_en} ({policy.authority})" if has_orders(policy) else "",
         call_role_zh=file.call.role_zh,
         call_role_en=file.call.role_en,
         call_phone=file.call.phone,
         recording=recording,
+        drill=drill,
         place_code=place.text(now.at_ms // 1000) if place else "",
     )

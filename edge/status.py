@@ -45,6 +45,21 @@ class LaneView(msgspec.Struct, frozen=True):
     next_exit: str = ""
     # The guard can clear what stopped this pass.
     clearable: bool = False
+    # The guard can look at the document of whoever stands here.
+    document_asked: bool = False
+    occupants_asked: bool = False
+    # Whom the guard is to call, where the reason tells nobody why; empty else.
+    call: str = ""
+    # A mask is asked for, so that the guard may say what they see.
+    mask_asked: bool = False
+
+
+class DrillView(msgspec.Struct, frozen=True):
+    """A drill that is on: who holds it, what is left of it, and whether its verdicts move the barrier."""
+
+    by: str
+    left_s: int
+    with_barrier: bool
 
 
 class FaultView(msgspec.Struct, frozen=True):
@@ -87,6 +102,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     silent_after_s: float = 30.0
     # The site's zone, in which the screen shows its times.
     timezone: str = "Asia/Shanghai"
+    # None: everything is meant.
+    drill: DrillView | None = None
+    # Title and authority of the local order in force; empty while there is none.
+    order_zh: str = ""
+    order_en: str = ""
     # The link that people without a pass scan at the moment; empty without a place code.
     place_code: str = ""
 
@@ -95,12 +115,31 @@ class GuardAct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a guard does at the screen, already authenticated. `reason` is a code of the override reasons.
 
     `plate` and `visited` with `walk_up`: whose car it is, and where somebody without a pass is going.
+    `count` with `occupants`: how many sit in the vehicle that waits.
+    `number` with `document_seen`: of a document that the guard read, looked at and forgotten; in no record or log.
     """
 
-    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist", "clear_passback", "walk_up"]
+    act: Literal[
+        "acknowledge",
+        "admit",
+        "refuse",
+        "open",
+        "measured",
+        "assist",
+        "clear_passback",
+        "walk_up",
+        "mask_seen",
+        "mask_absent",
+        "symptoms",
+        "document_seen",
+        "drill_stop",
+        "occupants",
+    ]
     lane: str
     passage: str = ""
     reason: str = ""
     object_c: float | None = None
     plate: str = ""
     visited: str = ""
+    number: str = ""
+    count: int | None = None

@@ -63,6 +63,15 @@ class Taking:
         """This person has been in the shade already: a second site is measured at once."""
         self._rested, self.shade_over_ms = True, 0
 
+    def wait_for_gap(self) -> None:
+        """Somebody else has just been measured: the target must leave before anybody counts."""
+        self._wait_for_gap = True
+
+    def forget(self) -> None:
+        """What was taken so far is nobody's. Who has been measured must still leave the sensor first."""
+        self._window.clear()
+        self._first, self._site, self.people, self.unstable, self.shade_over_ms = None, None, [], False, 0
+
     def feed(self, measurement: Measurement, at_ms: int) -> str:
         """Take one frame. `at_ms` is the wall time for the lane's level.
 

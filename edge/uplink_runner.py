@@ -65,7 +65,7 @@ Delivered = UplinkEvent | DocumentArrived | CommandArrived | RetainedCommand | S
 def subscriptions(gate: str, places: Sequence[str], site: str = "") -> tuple[str, ...]:
     """What a gate listens to. `places`: its own id, site id and grid ids, whose documents concern it. `site`: whose
     gates it hears; empty: none."""
-    documents = [topics.document(place, "+") for place in places]
+    documents = [topic(place, "+") for place in places for topic in (topics.document, topics.staged)]
     others = (topics.seen(site, "+"),) if site else ()
     return (topics.watermark(gate), topics.command(gate), *documents, *others)
 

@@ -12,14 +12,24 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
 from drivers.camera.options import check_options
-from edge.vision_messages import Alive, MessageError, MessageReader, Start, VisionBack, VisionDied, frame
+from edge.vision_messages import (
+    Alive,
+    LookForMask,
+    MaskModel,
+    MessageError,
+    MessageReader,
+    Start,
+    VisionBack,
+    VisionDied,
+    frame,
+)
 from webscreen.heart import Heart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.vision_messages import Message
-    from firmware_config.schema import Device
+    from firmware_config.schema import Device, Mask
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _SILENCE_MS: Final = 3000
@@ -58,10 +68,13 @@ class Vision:
         post: Callable[[object], None],
         mono_ms: Callable[[], int],
         memory_mib: int = DEFAULT_MEMORY_MIB,
+        mask: Mask | None = None,
     ) -> None:
         check_options(camera.driver, camera.options)
-        self._camera, self._memory_mib = camera, memory_mib
-        self._start_message = Start(lane, camera.driver, dict(camera.options), memory_mib)
+        self._camera, self._memory_mib, self._mask = camera, memory_mib, mask
+        model = None if mask is None else model_of(mask)
+        self._start_message = Start(lane, camera.driver, dict(camera.options), memory_mib, model)
+        self._wants_mask = False
         self._lane = lane
         self._post = post
         self._mono_ms = mono_ms
@@ -81,6 +94,10 @@ class Vision:
         """Start the process. Returns at once."""
         self._thread.start()
 
+    def want_mask(self, on: bool) -> None:
+        """Whether somebody stands there whose mask is asked for; from any thread, at any time."""
+        self._wants_mask = on
+
     def stop(self) -> None:
         """End the process and the thread."""
         self._stop.set()
@@ -98,7 +115,7 @@ class Vision:
 
     def fresh(self) -> Vision:
         """The same camera with a new watcher and a new process, not started."""
-        fresh = Vision(self._lane, self._camera, self._post, self._mono_ms, self._memory_mib)
+        fresh = Vision(self._lane, self._camera, self._post, self._mono_ms, self._memory_mib, self._mask)
         fresh._said_dead = True
         return fresh
 
@@ -127,7 +144,7 @@ class Vision:
             process = self._process = _spawn(frame(self._start_message))
         except OSError as fault:
             return False, f"cannot be started: {fault}"
-        session = _Session(process, self._pass_on, self._mono_ms, self.heart)
+        session = _Session(process, self._pass_on, self._mono_ms, self.heart, lambda: self._wants_mask)
         try:
             why = session.run_until(self._stop)
         finally:
@@ -154,8 +171,10 @@ class _Session:
         on_message: Callable[[Message], None],
         mono_ms: Callable[[], int],
         heart: Heart,
+        wants_mask: Callable[[], bool],
     ) -> None:
         self._heart = heart
+        self._wants_mask, self._told_mask = wants_mask, False
         self._process = process
         self._on_message = on_message
         self._mono_ms = mono_ms
@@ -183,6 +202,7 @@ class _Session:
             selector.register(complaints, selectors.EVENT_READ, self._note)
             while not stop.is_set():
                 self._heart.beat()
+                self._order()
                 for key, _ in selector.select(_POLL_S):
                     try:
                         ended = key.data(os.read(key.fd, 65536))
@@ -197,6 +217,15 @@ class _Session:
                     return "hung"
         return "stopped"
 
+    def _order(self) -> None:
+        """Tell the process what is wanted of it now, once it listens."""
+        wanted = self._wants_mask()
+        if wanted == self._told_mask or not self._count:
+            return
+        self._told_mask = wanted
+        with contextlib.suppress(BrokenPipeError):
+            _pipes(self._process)[0].write(frame(LookForMask(wanted)))
+
     def _hear(self, data: bytes) -> bool:
         for message in self._reader.feed(data):
             self._count += 1
@@ -208,6 +237,11 @@ class _Session:
     def _note(self, data: bytes) -> bool:
         self._complaint = (self._complaint + data)[-_COMPLAINT_BYTES:]
         return not data
+
+
+def model_of(mask: Mask) -> MaskModel:
+    """The gate file's table as the process that runs the model is told of it."""
+    return MaskModel(mask.model, mask.kind, mask.face_min, mask.score_min, mask.every_ms)
 
 
 def _spawn(first: bytes) -> subprocess.Popen[bytes]:

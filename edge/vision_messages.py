@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -70,6 +70,16 @@ class VisionBack(msgspec.Struct, frozen=True, tag=True):
     lane: str
 
 
+class MaskModel(msgspec.Struct, frozen=True, tag=True):
+    """A mask model as the gate file names it, and the first message to the process that runs it."""
+
+    model: str
+    kind: str
+    face_min: float
+    score_min: float
+    every_ms: int
+
+
 class Start(msgspec.Struct, frozen=True, tag=True):
     """The first message, to the process: on its standard input, for a camera's address may hold a password."""
 
@@ -77,9 +87,60 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     driver: str
     options: dict[str, Any]
     memory_mib: int
+    mask: MaskModel | None = None
 
 
-Message: TypeAlias = Seen | CameraFault | CameraOk | Alive | Start
+class LookForMask(msgspec.Struct, frozen=True, tag=True):
+    """To the process: whether somebody stands there whose mask is asked for. Off at its start."""
+
+    on: bool
+
+
+class Picture(msgspec.Struct, frozen=True, tag=True):
+    """To the mask process: one picture at its model's size, BGR, row by row."""
+
+    pixels: bytes
+
+
+class MaskReady(msgspec.Struct, frozen=True, tag=True):
+    """The mask model is loaded and has looked at a first picture. `sha256` of its bytes, `detail`: its tensors."""
+
+    lane: str
+    sha256: str
+    detail: str
+
+
+class MaskFailed(msgspec.Struct, frozen=True, tag=True):
+    """The mask model can't be loaded, or looked at a picture and ended, hung or gave nonsense."""
+
+    lane: str
+    why: str
+
+
+class MaskSeen(msgspec.Struct, frozen=True, tag=True):
+    """One look at the people in the frame grabbed at `mono_ms`; the rest as in drivers.mask.Look."""
+
+    lane: str
+    mono_ms: int
+    state: Literal["mask", "no_mask", "unsure"]
+    face_share: float
+    score: float
+    faces: int
+
+
+Message: TypeAlias = (
+    Seen
+    | CameraFault
+    | CameraOk
+    | Alive
+    | Start
+    | MaskModel
+    | LookForMask
+    | Picture
+    | MaskReady
+    | MaskFailed
+    | MaskSeen
+)
 
 
 class MessageError(ValueError):

@@ -6,10 +6,7 @@ and ends when standard input is closed, so that it never outlives the gate.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import resource
-import signal
 import sys
 import threading
 import time
@@ -17,7 +14,18 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from edge.vision_messages import Alive, CameraFault, CameraOk, MessageReader, Seen, Start, bounded, frame
+from edge.child_process import die_with_parent, limit_memory
+from edge.vision_messages import (
+    Alive,
+    CameraFault,
+    CameraOk,
+    LookForMask,
+    MessageReader,
+    Seen,
+    Start,
+    bounded,
+    frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +35,9 @@ if TYPE_CHECKING:
     from drivers.decoder.decoder import Decoder
     from drivers.decoder.watch import Sight, Watch
     from drivers.protocols import Frame
+    from edge.mask_eye import MaskEye
     from edge.vision_messages import Message
 
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _READ_S: Final = 0.25
 _HEARTBEAT_MS: Final = 900
 # No more than 16 frames a second are looked at: more would cost more and find nothing sooner.
@@ -40,8 +48,11 @@ _FPS_WINDOW: Final = 30
 class Lookout:
     """Turns frames into messages. No device, no clock: frames and times are handed in."""
 
-    def __init__(self, lane: str, watch: Watch, decoder: Decoder, health: Health) -> None:
+    def __init__(
+        self, lane: str, watch: Watch, decoder: Decoder, health: Health, mask_eye: MaskEye | None = None
+    ) -> None:
         self._lane = lane
+        self._mask_eye = mask_eye
         self._watch = watch
         self._decoder = decoder
         self._health = health
@@ -60,6 +71,10 @@ class Lookout:
         messages = self._camera_news(newest is not None, now_ms, detail)
         if newest is not None and sight is not None:
             messages += self._code_news(sight, newest)
+            if self._mask_eye is not None and not self._health.still():
+                self._mask_eye.offer(newest, sight.small)
+        if self._mask_eye is not None:
+            messages += self._mask_eye.news()
         if not messages and now_ms - self._said_ms >= _HEARTBEAT_MS:
             messages = [Alive(self._lane)]
         if messages:
@@ -102,12 +117,14 @@ class Lookout:
 
 def main() -> None:
     """The whole life of the process."""
-    _die_with_parent()
+    die_with_parent()
     say = _own_output()
-    start = _read_start()
+    reader = MessageReader()
+    start = _read_start(reader)
     say(frame(Alive(start.lane)))
-    _limit_memory(start.memory_mib)
-    threading.Thread(target=_end_with_input, name="input", daemon=True).start()
+    limit_memory(start.memory_mib)
+    eye = _mask_eye(start)
+    threading.Thread(target=_take_orders, args=(reader, eye), name="input", daemon=True).start()
     # Only now the native libraries: the watchdog already knows that the process is there, and the limit holds for them.
     from drivers.camera import check_options, open_camera
     from drivers.camera.health import Health
@@ -116,8 +133,8 @@ def main() -> None:
 
     limits = check_options(start.driver, start.options)
     decoder = Decoder()
-    lookout = Lookout(start.lane, Watch(decoder), decoder, Health(limits, _mono_ms()))
-    _look_for_ever(open_camera(start.driver, start.options), lookout, say)
+    lookout = Lookout(start.lane, Watch(decoder), decoder, Health(limits, _mono_ms()), eye)
+    _look_for_ever(open_camera(start.driver, start.options, colour=eye is not None), lookout, say)
 
 
 def _look_for_ever(camera: GrabbingCamera, lookout: Lookout, say: Callable[[bytes], None]) -> None:
@@ -147,13 +164,6 @@ def _mono_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def _die_with_parent() -> None:
-    # Besides the closed input: a decoder that hangs while it holds the interpreter would never notice that.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # Ctrl-C reaches the whole terminal; the gate decides when this process ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _own_output() -> Callable[[bytes], None]:
     # Native libraries print warnings: what they write to the standard output must not end up between messages.
     pipe = os.dup(1)
@@ -166,8 +176,17 @@ def _own_output() -> Callable[[bytes], None]:
     return say
 
 
-def _read_start() -> Start:
-    reader = MessageReader()
+def _mask_eye(start: Start) -> MaskEye | None:
+    if start.mask is None:
+        return None
+    from edge.mask_eye import MaskEye
+
+    eye = MaskEye(start.lane, start.mask)
+    eye.start()
+    return eye
+
+
+def _read_start(reader: MessageReader) -> Start:
     while data := os.read(0, 65536):
         for message in reader.feed(data):
             if isinstance(message, Start):
@@ -175,17 +194,13 @@ def _read_start() -> Start:
     sys.exit(0)
 
 
-def _end_with_input() -> None:
-    while os.read(0, 65536):
-        pass
+def _take_orders(reader: MessageReader, eye: MaskEye | None) -> None:
+    """The gate's words, until it closes its end: then there is nobody to look for."""
+    while data := os.read(0, 65536):
+        for message in reader.feed(data):
+            if isinstance(message, LookForMask) and eye is not None:
+                eye.want(message.on)
     os._exit(0)
-
-
-def _limit_memory(memory_mib: int) -> None:
-    # Address space, not pages in use: the only limit that the kernel enforces for one process.
-    limit = memory_mib << 20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

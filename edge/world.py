@@ -8,14 +8,17 @@ from datetime import UTC, tzinfo
 from types import MappingProxyType
 
 from checkpoint.cards import NO_CARDS, Cards
+from checkpoint.drill import Drill
 from checkpoint.foreign.keys import ForeignKeys
 from checkpoint.formats.city import CitySystem
 from checkpoint.policy_schema import Attendance, Policy
+from checkpoint.policy_time import LocalTime
 from checkpoint.records import Where
 from checkpoint.status_list import NO_STATUS, StatusBook
 from checkpoint.steps import NO_STEPS, StepSecrets
 from checkpoint.trust import TrustList
 from edge.facts import Brings
+from edge.listing import Regions, Watch
 from edge.place_code import PlaceCodes
 from edge.site_use import SiteUse
 
@@ -27,7 +30,8 @@ class LaneSettings:
     `blind` gives what may be recorded of a code that is no pass. `site_use`: what the gates of the site have seen.
     `place`: the place code that this gate's screen shows; None if it shows none. `city`: city systems whose codes are
     recognised. `readers`: what each of them gives, by its name. `door_open_ms`: how long the door may stand open, None
-    without a door contact. `zone`: the time at the gate, by which documents end.
+    without a door contact. `zone`: the time at the gate, by which documents end. `mask_score_min`: how sure the
+    lane's mask model has to be; None: it has none.
     """
 
     where: Where
@@ -49,12 +53,14 @@ class LaneSettings:
     readers: Mapping[str, tuple[Brings, ...]] = field(default_factory=lambda: MappingProxyType({}))
     door_open_ms: int | None = None
     zone: tzinfo = UTC
+    mask_score_min: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """The rest of the gate at this moment. Ages in seconds; None: never. `apart`: other gates of the site can't be
-    heard."""
+    heard. `regions`, `watch`: None where no such list can be gone by. `local`: day and time at the gate, None while its
+    clock is not trusted."""
 
     policy: Policy
     trust: TrustList
@@ -68,3 +74,7 @@ class World:
     foreign: ForeignKeys | None = None
     apart: bool = False
     cards: Cards = NO_CARDS
+    regions: Regions | None = None
+    watch: Watch | None = None
+    drill: Drill | None = None
+    local: LocalTime | None = None

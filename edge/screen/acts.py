@@ -21,12 +21,30 @@ _Code = Annotated[str, msgspec.Meta(max_length=64)]
 _Plate = Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Unit = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
+# The most that a document's number has, with the spaces that it is printed with.
+_Number = Annotated[str, msgspec.Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
 
 class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the page sends. `object_c` only with `measured`: a temperature that the guard took by hand. `plate` and
-    `visited` only with `walk_up`, and never a name."""
+    `visited` only with `walk_up`, and never a name. `number` only with `document_seen`, `count` with `occupants`."""
 
-    act: Literal["acknowledge", "admit", "refuse", "open", "measured", "assist", "clear_passback", "walk_up"]
+    act: Literal[
+        "acknowledge",
+        "admit",
+        "refuse",
+        "open",
+        "measured",
+        "assist",
+        "clear_passback",
+        "walk_up",
+        "mask_seen",
+        "mask_absent",
+        "symptoms",
+        "document_seen",
+        "occupants",
+        "drill_stop",
+    ]
     lane: _Code
     pin: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
     passage: _Code = ""
@@ -34,6 +52,8 @@ class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     object_c: Annotated[float, msgspec.Meta(ge=20, le=45)] | None = None
     plate: _Plate = ""
     visited: _Unit = ""
+    number: _Number = ""
+    count: Annotated[int, msgspec.Meta(ge=1, le=60)] | None = None
 
     def to_act(self) -> GuardAct:
         return GuardAct(
@@ -44,6 +64,8 @@ class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             object_c=self.object_c,
             plate=self.plate,
             visited=self.visited,
+            number=self.number,
+            count=self.count,
         )
 
 

@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from checkpoint.explain_sheet import Shown
 from edge.screen.acts import ActDesk
 from edge.screen.feed import FROZEN_AFTER_S, Feed
 from edge.screen.pin import PinDoor, check_pin_hash
 from edge.screen.view import guard_page
+from edge.screen.why import WhyDesk
 from edge.status import GuardAct, Snapshot
 from webscreen.assets import load_assets
 from webscreen.server import PageServer, Site
@@ -26,7 +28,8 @@ class ScreenServer(PageServer):
     """Serves the guard's page from a thread of its own.
 
     `snapshot` is called from that thread, up to 20 times a second, and must not block. `act` is called from another
-    thread, one call at a time, and gives "" when the act was taken, else a short line that says why not.
+    thread, one call at a time, and gives "" when the act was taken, else a short line that says why not. `why`, called
+    like that, explains the passage of this id from its record; None: it can't be read.
     Without `guard_pin_hash` (Argon2) the page only shows. `port` 0 takes a free one.
     """
 
@@ -38,6 +41,7 @@ class ScreenServer(PageServer):
         act: Callable[[GuardAct], str],
         guard_pin_hash: str | None,
         monotonic: Callable[[], float] = time.monotonic,
+        why: Callable[[bytes], Shown | None] = lambda passage: None,
     ) -> None:
         assets = load_assets(Path(__file__).parent)
         build, acts = assets.build, guard_pin_hash is not None
@@ -48,6 +52,7 @@ class ScreenServer(PageServer):
         routes = (
             Route("/events", self._events),
             Route("/healthz", self._health),
+            Route("/why", WhyDesk(snapshot, why).answer),
             Route("/act", desk.answer, methods=["POST"]),
         )
         super().__init__(site, routes, self._feed.close)

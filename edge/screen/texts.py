@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from checkpoint import explain_words
+from checkpoint.explain_words import Said
 from checkpoint.reasons import ALL
 from webscreen.words import Words
+
+
+def _words(table: Mapping[str, Said]) -> dict[str, Words]:
+    """The words of an explanation as this screen's own."""
+    return {code: Words(said.zh, said.en) for code, said in table.items()}
+
 
 STATES: Final = {
     "wait": Words("请扫码", "PLEASE SCAN"),
@@ -18,16 +27,7 @@ STATES: Final = {
 WAITING: Final = {"prompt_card": Words("请刷卡", "TAP YOUR CARD")}
 CHECKING: Final = Words("查验中", "CHECKING")
 
-CHECKS: Final = {
-    "mask": Words("口罩", "Mask"),
-    "temperature": Words("体温", "Temperature"),
-    "pass": Words("通行码", "Pass"),
-    "travel": Words("14 天行程", "14-day travel"),
-    "document": Words("证件", "Document"),
-    "vehicle": Words("车辆", "Vehicle"),
-    "quota": Words("次数", "Quota"),
-    "watch": Words("名单核对", "List"),
-}
+CHECKS: Final = _words(explain_words.CHECKS)
 TICKS: Final = {
     "waiting": Words("等待", "waiting"),
     "done": Words("完成", "done"),
@@ -36,25 +36,17 @@ TICKS: Final = {
     "warned": Words("注意", "warning"),
     "off": Words("不查", "not asked"),
 }
-CLASSES: Final = {
-    "resident": Words("居民", "Resident"),
-    "visitor": Words("访客", "Visitor"),
-    "vehicle": Words("车辆", "Vehicle"),
-    "worker": Words("务工", "Worker"),
-    "courier": Words("快递", "Courier"),
-    "emergency": Words("应急", "Emergency"),
-}
-BODY_SITES: Final = {
-    "forehead": Words("额头", "forehead"),
-    "wrist": Words("手腕", "wrist"),
-    "neck": Words("颈部", "neck"),
-}
-DIRECTIONS: Final = {"in": Words("进", "In"), "out": Words("出", "Out")}
-KINDS: Final = {"person": Words("行人", "people"), "vehicle": Words("车辆", "vehicles")}
-ATTENDANCE: Final = {
-    "guard": Words("有人值守", "guard present"),
-    "remote": Words("远程值守", "remote"),
-    "none": Words("无人值守", "unattended"),
+CLASSES: Final = _words(explain_words.CLASSES)
+BODY_SITES: Final = _words(explain_words.BODY_SITES)
+DIRECTIONS: Final = _words(explain_words.DIRECTIONS)
+KINDS: Final = _words(explain_words.KINDS)
+ATTENDANCE: Final = _words(explain_words.ATTENDANCE)
+# Whom a guard is to call, where nothing else on the screen says why.
+_CALLS: Final = {
+    "guard": Words("值班负责人", "the head of the watch"),
+    "health": Words("疫情信息员", "the health officer"),
+    "police": Words("民警", "the police"),
+    "administrator": Words("管理员", "the administrator"),
 }
 
 # What the resident is asked for, as a pictogram; every other prompt shows the hour glass.
@@ -71,6 +63,7 @@ PICTOGRAMS: Final = {
     "prompt_hold_still": "measure",
     "prompt_next_of_party": "measure",
     "prompt_mask": "mask",
+    "prompt_face": "mask",
     "prompt_pass_through": "go",
 }
 
@@ -78,6 +71,12 @@ PICTOGRAMS: Final = {
 def word(table: dict[str, Words], code: str) -> Words:
     """The text of a code; a code that this table doesn't know stands for itself."""
     return table.get(code) or Words(code, code)
+
+
+def call_words(role: str) -> Words:
+    """Whom to call, and not a word more."""
+    who = word(_CALLS, role)
+    return Words(f"请联系{who.zh}", f"Call {who.en}")
 
 
 def reason_words(code: str) -> tuple[Words, Words]:

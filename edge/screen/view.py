@@ -12,7 +12,7 @@ import msgspec
 from checkpoint.reasons import OVERRIDES
 from edge.screen import texts
 from edge.screen.texts import reason_words, word
-from edge.status import FaultView, LaneView, Snapshot, Tick
+from edge.status import DrillView, FaultView, LaneView, Snapshot, Tick
 from webscreen.symbol import symbol
 from webscreen.words import Words, age
 
@@ -37,7 +37,8 @@ class Reading(msgspec.Struct, frozen=True):
 
 class LanePage(msgspec.Struct, frozen=True):
     """One lane as shown. `since_s`: how long it has been in this state, None when unknown. `clearable`: the guard can
-    clear what stopped this pass."""
+    clear what stopped this pass. `mask_asked`: the guard can say whether a mask is worn; `document_asked`: that they
+    have looked at the document."""
 
     id: str
     title: Words
@@ -54,6 +55,9 @@ class LanePage(msgspec.Struct, frozen=True):
     since_s: int | None
     notes: tuple[Words, ...]
     clearable: bool
+    mask_asked: bool
+    document_asked: bool
+    occupants_asked: bool
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -98,6 +102,7 @@ class GuardPage(msgspec.Struct, frozen=True):
     acts: bool
     overrides: tuple[Choice, ...]
     place_code: PlaceCode | None
+    drill: Words | None = None
 
 
 _OVERRIDES: Final = tuple(Choice(code, texts.reason_words(code)[0]) for code in OVERRIDES)
@@ -125,7 +130,15 @@ def guard_page(snapshot: Snapshot, build: str, acts: bool) -> GuardPage:
         acts=acts,
         overrides=_OVERRIDES,
         place_code=_place_code(snapshot.place_code),
+        drill=_drill(snapshot.drill) if snapshot.drill is not None else None,
     )
+
+
+def _drill(drill: DrillView) -> Words:
+    """What the banner says: how long still, and what the barrier does."""
+    left = -(-drill.left_s // 60)
+    zh, en = ("道闸照常动作", "the barrier moves") if drill.with_barrier else ("道闸不动作", "the barrier stays shut")
+    return Words(f"演练，不计入统计 · 还剩 {left} 分钟 · {zh}", f"DRILL, counted nowhere · {left} min left · {en}")
 
 
 # A code stands for a minute and is asked for several times a second.
@@ -139,6 +152,8 @@ def _place_code(text: str) -> PlaceCode | None:
 
 def _lane(lane: LaneView, mono_ms: int) -> LanePage:
     happened, todo = reason_words(lane.reason)
+    if lane.call:
+        todo = texts.call_words(lane.call)
     if lane.next_exit:
         todo = _next_exit(lane.next_exit)
     # A refusal without a prompt of its own tells the resident what its reason asks for.
@@ -159,6 +174,9 @@ def _lane(lane: LaneView, mono_ms: int) -> LanePage:
         since_s=max(0, mono_ms - lane.since_mono_ms) // 1000 if mono_ms and lane.since_mono_ms else None,
         notes=tuple(reason_words(note)[0] for note in lane.notes),
         clearable=lane.clearable,
+        mask_asked=lane.mask_asked,
+        document_asked=lane.document_asked,
+        occupants_asked=lane.occupants_asked,
     )
 
 
@@ -227,9 +245,12 @@ def _policy(snapshot: Snapshot) -> Line:
     name = f"{snapshot.policy} v{snapshot.policy_version}"
     if snapshot.policy_until_ms is None:
         return Line(Words(f"策略 {name}", f"policy {name}"), False)
+    zh, en = f"下级通知 {snapshot.order_zh}", f"local order {snapshot.order_en}"
+    if not snapshot.order_zh:
+        zh, en = f"策略 {name}", f"policy {name}"
     until = datetime.fromtimestamp(snapshot.policy_until_ms / 1000, UTC).astimezone(ZoneInfo(snapshot.timezone))
     soon = snapshot.policy_until_ms - snapshot.at_ms < POLICY_ENDS_SOON_MS
-    return Line(Words(f"策略 {name} 至 {until:%m-%d}", f"policy {name} to {until:%m-%d}"), soon)
+    return Line(Words(f"{zh} 至 {until:%m-%d}", f"{en} to {until:%m-%d}"), soon)
 
 
 def _clock(snapshot: Snapshot, here: datetime) -> Line:

@@ -417,6 +417,16 @@ def test_readings_and_sightings_leave_room_for_everything_else(rig: Rig) -> None
     assert names(rig) == {"board_gone"}
 
 
+def test_a_flood_at_the_readers_leaves_room_for_the_word_of_an_opening(rig: Rig) -> None:
+    for number in range(INBOX_SIZE):
+        rig.core.post(LaneFact("in", facts.Scanned(b"%d" % number)))
+        rig.core.post(LaneFact("in", facts.CardRead("em4100", number.to_bytes(5, "big"))))
+    rig.core.post(LaneFact("in", facts.WayOutFreed("exit_button", 7, True)))
+    rig.core.stop()
+    rig.core.run()
+    assert len(rig.payloads(Egress)) == 1
+
+
 def test_posting_never_waits_for_a_core_that_hangs(rig: Rig) -> None:
     pressed = LaneFact("in", facts.WayOutFreed("exit_button", 7, True))
     began_s = time.monotonic()

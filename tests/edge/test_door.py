@@ -86,9 +86,11 @@ def test_while_the_board_is_away_nobody_knows_how_long_the_door_stands_open() ->
     door(made, True, first=True)
     made.wait(1000)
     made.tell(facts.PartDown("board", "board_gone"))
+    made.tell(facts.PartDown("door", "board_gone"))
     made.wait(5000)
     assert made.standing == set()
     made.tell(facts.PartUp("board"))
+    made.tell(facts.PartUp("door"))
     door(made, False, first=True)
     made.wait(5000)
     assert made.standing == set()
@@ -99,3 +101,23 @@ def test_a_lane_without_a_door_contact_has_no_door() -> None:
     door(made, True)
     made.wait(5000)
     assert made.standing == set()
+
+
+def test_who_leaves_while_the_fire_input_has_just_ended_forces_no_door() -> None:
+    made = bench()
+    made.tell(facts.FireContact(True))
+    made.tell(facts.WayOutFreed("fire", 0, True))
+    made.wait(60_000)
+    made.tell(facts.FireContact(False))
+    # The last pulse of a held relay is not over yet.
+    made.wait(2000)
+    door(made, True)
+    assert made.standing == set()
+
+
+def test_another_board_that_is_away_does_not_make_a_door_forgotten() -> None:
+    made = bench()
+    door(made, True, first=True)
+    made.tell(facts.PartDown("board", "board_gone"))
+    made.wait(4000)
+    assert made.standing == {HELD}

@@ -41,9 +41,11 @@ events = st.one_of(
     st.just(facts.AssistPressed()),
     st.builds(facts.FireContact, st.booleans()),
     st.builds(
-        facts.PartDown, st.sampled_from(["camera", "thermometer", "board", "presence"]), st.just("thermometer_gone")
+        facts.PartDown,
+        st.sampled_from(["camera", "thermometer", "board", "presence", "fire", "door"]),
+        st.just("thermometer_gone"),
     ),
-    st.builds(facts.PartUp, st.sampled_from(["camera", "thermometer", "board", "presence"])),
+    st.builds(facts.PartUp, st.sampled_from(["camera", "thermometer", "board", "presence", "fire", "door"])),
     st.builds(facts.WayOutFreed, st.sampled_from(["exit_button", "fire"]), st.just(0), st.booleans()),
     st.builds(
         facts.GuardDecided,

@@ -440,7 +440,7 @@ def test_every_opening_has_a_verdict_that_allows_it_and_every_verdict_one_outcom
         made.wait(300) if act is None else made.tell(act)
         view(made.lane, recording=True)
     made.tell(facts.PresenceChanged(False))
-    made.wait(12_000)
+    made.wait(20_000)
     assert made.openings == sum(verdict == "allow" for verdict, _ in made.verdicts)
     assert len(made.outcomes) >= len(made.verdicts)
     opened = [effect.passage for effect in made.effects if isinstance(effect, OpenBarrier)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from checkpoint.cards import CardRow, Technology
 from checkpoint.document_digest import document_digest
 from checkpoint.records import Cleared, Fault, Verdict
+from edge.reader_thread import LEFT_S
 from tests.edge.reader_gate import ReaderGate, a_pass
 from tests.edge.test_watchdog import process_of
 from tests.notify_socket import needs_ptrace
@@ -70,6 +72,8 @@ def test_a_card_stands_for_its_pass_and_a_strangers_is_refused(
     card = CardRow(technology, bytes.fromhex(number), base45.b45decode(code.removeprefix(b"GK1:")))
     place = make(driver, passes='card = "allow"', cards=[card])
     assert place.lane["prompt"] == {"zh": "请刷卡", "en": "Hold your card to the reader"}
+    opened_s = time.monotonic()
+    wait_for(lambda: time.monotonic() > opened_s + LEFT_S, "the reader's first second to be over", 5)
     place.readers[driver].set(card=number)
     assert place.wait_verdicts(1) == [ALLOWED]
     (verdict,) = place.gate.payloads(Verdict)

@@ -77,8 +77,8 @@ class Heard:
     def __init__(self) -> None:
         self.desk = Desk()
         self.items: list[Item] = []
-        ear = ReaderEar("in", "left", ("code",), self.items.append)
-        self.thread = ReaderThread("in", "left", self.desk.connect, ear)
+        self.ear = ReaderEar("in", "left", ("code",), self.items.append)
+        self.thread = ReaderThread("in", "left", self.desk.connect, self.ear, left_s=0)
 
     def faults(self) -> list[str]:
         return [type(item).__name__ for item in self.items if isinstance(item, FaultSeen | FaultOver)]
@@ -114,6 +114,15 @@ def test_every_event_becomes_its_fact_and_a_name_comes_no_further(
     heard.wait_for_item(LaneFact("in", fact))
     assert heard.items.index(UP) < heard.items.index(LaneFact("in", fact))
     assert "somebody" not in repr(heard.items)
+
+
+def test_a_card_that_lies_there_when_its_reader_is_opened_is_nobodys(heard: Heard) -> None:
+    heard.thread = ReaderThread("in", "left", heard.desk.connect, heard.ear, left_s=60)
+    heard.desk.said.put(CardSeen(5, "em4100", bytes(5)))
+    heard.desk.said.put(CodeScanned(6, b"GK1:X"))
+    heard.thread.start()
+    heard.wait_for_item(LaneFact("in", facts.Scanned(b"GK1:X")))
+    assert LaneFact("in", facts.CardRead("em4100", bytes(5))) not in heard.items
 
 
 def test_a_reader_that_goes_is_one_fault_and_its_return_ends_it(heard: Heard) -> None:
@@ -193,3 +202,13 @@ def test_stopping_before_the_start_and_twice_is_nothing(heard: Heard) -> None:
 )
 def test_what_a_lane_gets_from_a_reader_is_what_its_driver_says(driver: str, gives: tuple[str, ...]) -> None:
     assert reader_gives(Device(driver)) == gives
+
+
+def test_a_reader_that_says_more_than_hands_can_do_is_heard_at_the_pace_of_hands() -> None:
+    items: list[Item] = []
+    ear = ReaderEar("in", "left", ("code",), items.append)
+    for mono_ms in range(5000):
+        ear.said(CodeScanned(mono_ms, b"%d" % mono_ms))
+    assert 80 <= len(items) <= 120
+    ear.said(CodeScanned(9000, b"after it"))
+    assert items[-1] == LaneFact("in", facts.Scanned(b"after it"))

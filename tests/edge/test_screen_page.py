@@ -291,6 +291,14 @@ def test_a_pass_is_cleared_only_where_there_is_something_to_clear(stage: Stage, 
     assert stage.acts == [GuardAct("clear_passback", "in-1", "01", "known_resident")]
 
 
+@pytest.mark.parametrize("state", ["deny", "escalate"])
+def test_whoever_is_refused_or_waits_sees_whom_to_ask(stage: Stage, page: Page, state: str) -> None:
+    _show(stage, page, LANES[state])
+    expect(page.locator(".lane .phone").first).to_contain_text("027-5550 0107")
+    _show(stage, page, LANES["allow"])
+    expect(page.locator(".lane .phone").first).to_be_empty()
+
+
 def test_key_3_shows_whom_to_call_and_key_4_mutes_for_a_minute(stage: Stage, page: Page) -> None:
     page.keyboard.press("3")
     expect(page.locator("#call-phone")).to_have_text("027-5550 0107")

@@ -14,8 +14,14 @@ from edge.vision_messages import (
     Alive,
     CameraFault,
     CameraOk,
+    LookForMask,
+    MaskFailed,
+    MaskModel,
+    MaskReady,
+    MaskSeen,
     MessageError,
     MessageReader,
+    Picture,
     Seen,
     Start,
     bounded,
@@ -29,6 +35,13 @@ messages = st.one_of(
     st.builds(CameraFault, lane=texts, name=texts, detail=texts),
     st.builds(Seen, lane=texts, mono_ms=st.integers(0, 2**53), codes=st.lists(st.binary(max_size=40)).map(tuple),
               moving=st.booleans(), number=st.integers(0, 2**53), fps=st.floats(0, 99), cut=st.booleans()),
+    st.builds(MaskSeen, lane=texts, mono_ms=st.integers(0, 2**53), state=st.sampled_from(["mask", "no_mask", "unsure"]),
+              face_share=st.floats(0, 1), score=st.floats(0, 1), faces=st.integers(0, 9)),
+    st.builds(MaskReady, lane=texts, sha256=texts, detail=texts),
+    st.builds(MaskFailed, lane=texts, why=texts),
+    st.builds(LookForMask, on=st.booleans()),
+    st.builds(Picture, pixels=st.binary(max_size=90)),
+    st.just(Start("in", "v4l2", {}, 9, MaskModel("m.onnx", "ssd260", 0.3, 0.9, 500))),
     st.builds(Start, lane=texts, driver=texts, options=st.just({"url": "x", "fps": 1.5}), memory_mib=st.integers(0, 9)),
 )  # fmt: skip
 
@@ -45,6 +58,11 @@ def test_messages_come_out_whole_however_the_bytes_arrive(sent: list[Seen], cuts
 
 def test_a_message_has_these_bytes() -> None:
     assert frame(CameraOk("in")) == bytes.fromhex("00000017 82 a474797065 a843616d6572614f6b a46c616e65 a2696e")
+
+
+def test_a_picture_for_the_model_fits_into_one_message() -> None:
+    picture = Picture(bytes(260 * 260 * 3))
+    assert MessageReader().feed(frame(picture)) == [picture]
 
 
 @pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\0\0\0\1\xc1", b"\0\0\0\1\x80", b"\0\0\0\x07\x81\xa4type\x01"])

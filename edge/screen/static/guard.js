@@ -1,12 +1,13 @@
 // The guard's page: places the texts of each event, draws the curtain, sounds, and sends what the guard does.
 "use strict";
 const STALE_MS = 2200, IDLE_RELOAD_MS = 4 * 3600e3, MUTE_MS = 60e3;
-const ACTS = [["admit", "人工放行", "Admit"], ["refuse", "不予放行", "Refuse"], ["measured", "录入体温", "Enter reading"], ["assist", "协助", "Assist"], ["walk_up", "无码登记放行", "No pass: note and admit"], ["clear_passback", "解除限制", "Clear the pass"]];
+const ACTS = [["admit", "人工放行", "Admit"], ["refuse", "不予放行", "Refuse"], ["measured", "录入体温", "Enter reading"], ["assist", "协助", "Assist"], ["walk_up", "无码登记放行", "No pass: note and admit"], ["clear_passback", "解除限制", "Clear the pass"], ["mask_seen", "已戴口罩", "Mask seen"], ["mask_absent", "未戴口罩", "No mask"], ["document_seen", "已看证件", "Document seen"], ["occupants", "车内人数", "People in vehicle"], ["symptoms", "申报不适", "Symptoms declared"]];
+const OFFERED = { clear_passback: (lane) => lane.clearable, mask_seen: (lane) => lane.mask_asked, mask_absent: (lane) => lane.mask_asked, document_seen: (lane) => lane.document_asked, occupants: (lane) => lane.occupants_asked };
 const GIVES_REASON = ["admit", "refuse", "walk_up", "clear_passback"];
 const $ = (id) => document.getElementById(id);
 const loadedAt = Date.now();
 let page = null, build = "", lastBeat = Date.now(), lastTick = Date.now(), chosen = "", muteUntil = 0;
-let act = "admit", why = "";
+let act = "admit", why = "", judged = [];
 const acknowledged = new Set();
 
 // ---- placing texts: always as text, never as markup
@@ -62,7 +63,7 @@ function showLane(node, lane) {
   both(node, "word", lane.word);
   both(node, "reason", lane.reason);
   both(node, "todo", lane.todo);
-  put(node.querySelector(".phone"), lane.state === "escalate" ? page.call.zh + " " + page.phone : "");
+  put(node.querySelector(".phone"), lane.state === "escalate" || lane.state === "deny" ? page.call.zh + " " + page.phone : "");
   for (const name of ["reason", "todo", "phone"]) fit(node.querySelector("." + name));
   list(node.querySelector(".notes"), lane.notes, (note) => make("li", note.zh + " " + note.en));
   list(node.querySelector(".steps"), lane.steps, step);
@@ -80,6 +81,7 @@ function showLane(node, lane) {
     const ambient = lane.reading.ambient_c ? " · 环境 " + lane.reading.ambient_c + " °C" : "";
     put(reading.querySelector(".site"), lane.reading.site.zh + " " + lane.reading.site.en + ambient);
   }
+  node.querySelector(".why").hidden = !lane.passage;
   both(node, "prompt", lane.prompt);
   icon(node.querySelector(".resident use"), "#p-" + lane.pictogram);
 }
@@ -105,6 +107,13 @@ function show() {
   cell("link", page.link.text.zh, page.link.text.en, page.link.bad);
   cell("policy", page.policy.text.zh, page.policy.text.en, page.policy.bad);
   list($("faults"), page.faults, (fault) => make("li", fault.zh + " " + fault.en));
+  // A new verdict is never covered by the reasons of an older one.
+  if (!$("because").hidden && passages().some((one) => !judged.includes(one))) closeSheets();
+  document.body.classList.toggle("drill", Boolean(page.drill));
+  $("drill").hidden = !page.drill;
+  if (page.drill) put($("drill").querySelector("p"), page.drill.zh + " · " + page.drill.en);
+  for (const mark of root.querySelectorAll(".watermark")) mark.hidden = !page.drill;
+  $("k6").disabled = !page.acts;
   $("alarm").hidden = page.recording;
   put($("alarm"), page.recording ? "" : "未记录 — 自动放行已停 · NOT RECORDED: nothing opens by itself");
   $("k1").disabled = $("k2").disabled = !page.acts;
@@ -138,7 +147,7 @@ function watch() {
   lastTick = now;
   if (document.body.classList.contains("stale")) closeSheets();
   repeat(now);
-  const idle = page && page.lanes.every((lane) => lane.state === "wait") && $("sheet").hidden && $("call").hidden;
+  const idle = page && page.lanes.every((lane) => lane.state === "wait") && $("sheet").hidden && $("call").hidden && $("because").hidden;
   if (idle && now - loadedAt > IDLE_RELOAD_MS && !document.body.classList.contains("stale")) location.reload();
 }
 
@@ -186,7 +195,7 @@ function repeat(now) {
 
 // ---- what the guard does
 function laneNow() { return page && page.lanes.find((lane) => lane.id === chosen); }
-function closeSheets() { $("sheet").hidden = $("call").hidden = true; $("pin").value = ""; $("lanes").inert = false; }
+function closeSheets() { $("sheet").hidden = $("call").hidden = $("because").hidden = true; $("pin").value = $("form").elements.number.value = ""; $("lanes").inert = false; }
 function choices(node, items, picked, pick) {
   node.replaceChildren(...items.map(([code, zh, en]) => {
     const button = make("button", zh);
@@ -198,13 +207,16 @@ function choices(node, items, picked, pick) {
   }));
 }
 function fillSheet() {
-  const byHand = act !== "acknowledge";
+  const ending = act === "drill_stop", byHand = act !== "acknowledge" && !ending;
   const lane = laneNow();
-  put($("sheet-title"), (byHand ? "人工处理 By hand" : "确认收到 Acknowledge") + " · " + lane.title.zh + (lane.holder.zh ? " · " + lane.holder.zh : ""));
+  const who = " · " + lane.title.zh + (lane.holder.zh ? " · " + lane.holder.zh : "");
+  put($("sheet-title"), ending ? "结束演练 End the drill" : (byHand ? "人工处理 By hand" : "确认收到 Acknowledge") + who);
   $("acts").hidden = !byHand;
-  choices($("acts"), ACTS.filter(([code]) => code !== "clear_passback" || lane.clearable), act, (code) => { act = code; why = ""; fillSheet(); });
+  choices($("acts"), ACTS.filter(([code]) => !OFFERED[code] || OFFERED[code](lane)), act, (code) => { act = code; why = ""; fillSheet(); });
   $("celsius").hidden = act !== "measured";
   $("came").hidden = act !== "walk_up";
+  $("read").hidden = act !== "document_seen";
+  $("riders").hidden = act !== "occupants";
   const reasons = GIVES_REASON.includes(act) ? page.overrides : [];
   $("reasons").hidden = !reasons.length;
   choices($("reasons"), reasons.map((r) => [r.code, r.words.zh, r.words.en]), why, (code) => { why = code; fillSheet(); $("pin").focus(); });
@@ -219,7 +231,7 @@ function openSheet(first) {
   fillSheet();
   $("sheet").hidden = false;
   $("lanes").inert = true;
-  if (first === "acknowledge") $("pin").focus(); else $("acts").firstElementChild.focus();
+  if (first !== "admit") $("pin").focus(); else $("acts").firstElementChild.focus();
 }
 function openCall() {
   if (!page) return;
@@ -228,6 +240,41 @@ function openCall() {
   put($("call-phone"), page.phone);
   put($("place"), page.name.zh + " · " + page.gate + " · " + page.grid);
   $("call").hidden = false;
+}
+
+// ---- why: the record of the verdict on this lane, as tables
+const passages = () => page.lanes.map((lane) => lane.passage).filter(Boolean);
+function cells(words, tag) {
+  const node = make(tag, words.zh);
+  if (words.en !== words.zh) node.append(make("i", words.en, "en"));
+  return node;
+}
+function rowOf(row, tag) {
+  const node = make("tr", "");
+  node.append(...row.map((words) => cells(words, tag)));
+  return node;
+}
+function sheetTable(sheet) {
+  const table = document.createElement("table");
+  table.className = sheet.name;
+  table.append(cells(sheet.title, "caption"), ...(sheet.heads.length ? [rowOf(sheet.heads, "th")] : []), ...sheet.rows.map((row) => rowOf(row, "td")));
+  return table;
+}
+async function openWhy() {
+  const lane = laneNow();
+  if (!page || !lane || !lane.passage || document.body.classList.contains("stale")) return;
+  closeSheets();
+  judged = passages();
+  $("because-what").replaceChildren(make("b", "…"));
+  $("because-tables").replaceChildren();
+  $("because").hidden = false;
+  try {
+    const said = await (await fetch("/why?lane=" + encodeURIComponent(lane.id))).json();
+    // Somebody else may stand there by now.
+    if (said.ok && said.passage !== lane.passage) return closeSheets();
+    $("because-what").replaceChildren(cells(said.ok ? said.shown.headline : said, "b"));
+    if (said.ok) $("because-tables").replaceChildren(...said.shown.sheets.map(sheetTable));
+  } catch { $("because-what").replaceChildren(cells({ zh: "未取得", en: "could not be fetched" }, "b")); }
 }
 function mute() { muteUntil = Date.now() < muteUntil ? 0 : Date.now() + MUTE_MS; }
 async function send(event) {
@@ -239,6 +286,11 @@ async function send(event) {
     if (!(form.object_c >= 30)) return put($("refused"), "请输入 30 至 43 °C enter 30 to 43 °C");
   }
   if (act === "walk_up") for (const name of ["plate", "visited"]) form[name] = $("form").elements[name].value;
+  if (act === "occupants") {
+    form.count = $("form").elements.count.valueAsNumber;
+    if (!(form.count >= 1 && form.count <= 60)) return put($("refused"), "请输入 1 至 60 人 enter 1 to 60 people");
+  }
+  if (act === "document_seen") form.number = $("form").elements.number.value;
   $("pin").value = "";
   put($("refused"), "…");
   try {
@@ -256,7 +308,7 @@ function key(event) {
   const typing = event.target instanceof HTMLInputElement;
   if (event.key === "Escape") return closeSheets();
   if (typing || !$("sheet").hidden || event.ctrlKey || event.altKey || event.metaKey) return;
-  const keys = { 1: () => openSheet("acknowledge"), 2: () => openSheet("admit"), 3: () => ($("call").hidden ? openCall() : closeSheets()), 4: mute, ArrowLeft: () => choose(-1), ArrowRight: () => choose(1) };
+  const keys = { 1: () => openSheet("acknowledge"), 2: () => openSheet("admit"), 3: () => ($("call").hidden ? openCall() : closeSheets()), 4: mute, 6: () => page && page.drill && openSheet("drill_stop"), 5: () => ($("because").hidden ? openWhy() : closeSheets()), ArrowLeft: () => choose(-1), ArrowRight: () => choose(1) };
   if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
 }
 function choose(by) {
@@ -269,9 +321,11 @@ $("k1").onclick = () => openSheet("acknowledge");
 $("k2").onclick = () => openSheet("admit");
 $("k3").onclick = openCall;
 $("k4").onclick = mute;
+$("k6").onclick = () => openSheet("drill_stop");
 $("lanes").onclick = (event) => {
   const at = [...$("lanes").children].findIndex((node) => node.contains(event.target));
   if (at >= 0) { chosen = page.lanes[at].id; show(); }
+  if (at >= 0 && event.target.closest(".why")) openWhy();
 };
 for (const digit of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "⌫", "0"]) {
   const button = make("button", digit);
