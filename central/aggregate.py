@@ -7,6 +7,7 @@ from typing import Final
 
 from central.registry import zone_info
 from central.store.base import Dimension
+from checkpoint.drill import is_drill
 from checkpoint.records import Header, OutcomeOf, Payload, Verdict
 
 FIGURE_VERDICT: Final = "verdict"
@@ -20,6 +21,8 @@ _KNOWN: Final = 100_000
 
 def leaf_key(header: Header, payload: Payload) -> Dimension | None:
     """(grid, site, direction, lane kind, pass class, figure, value, reason); None for a record that is not counted."""
+    if is_drill(payload):
+        return None
     value: str
     if isinstance(payload, Verdict):
         figure, value = FIGURE_VERDICT, payload.verdict

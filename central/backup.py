@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from central.carried import carry_passes
+from central.carried_rollouts import carry_rollouts
+from central.carried_watch import carry_watched
 from central.cases import FROM_GATE
 from central.lock import locked
 from central.store.sqlite import SqliteStore, StoreError
@@ -53,7 +55,7 @@ def restore(source: Path, database: Path, now_ms: int) -> list[str]:
 
 
 def _carry_over(database: Path, new: SqliteStore, now_ms: int) -> list[str]:
-    """Enrolments, revocations, documents, passes and closed findings of the store that was in place."""
+    """Enrolments, revocations, documents, roll-outs, passes and closed findings of the store that was in place."""
     if not database.exists():
         return []
     try:
@@ -61,7 +63,8 @@ def _carry_over(database: Path, new: SqliteStore, now_ms: int) -> list[str]:
             # What is only in the write-ahead log belongs to the file that is set aside.
             old.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             _close_findings(old, new)
-            return [*_carry_gates(old, new), *_carry_documents(old, new, now_ms), *carry_passes(old, new)]
+            carried = [*_carry_gates(old, new), *_carry_documents(old, new, now_ms)]
+            return [*carried, *carry_rollouts(old, new), *carry_passes(old, new), *carry_watched(old, new)]
     except (sqlite3.Error, StoreError) as error:
         return [f"the store in place can't be read ({error}): enrol and revoke again what was since the backup"]
 

@@ -11,6 +11,7 @@ from central.registry import Registry, line_of
 from central.store.base import CaseRow, GateRow, Store
 from central.store.sqlite import SqliteStore
 from checkpoint import reasons, topics
+from checkpoint.drill import DRILL
 from checkpoint.records import Cleared, Fault, Header, Payload, Verdict
 
 FROM_GATE: Final = "gate"
@@ -24,6 +25,7 @@ _PRIORITY: Final = {FORK: 1, ROLLBACK: 2, GAP: 2, CONFLICT: 1}
 LATE_MS: Final = 10 * 60 * 1000
 _LARGEST: Final = 2**62
 _MOST_DETAIL: Final = 500
+_DRILL_PRIORITY: Final = 4
 _CALL_PRIORITY: Final = {"health": 1, "police": 1}
 
 
@@ -52,8 +54,9 @@ class Cases:
         self._now: dict[tuple[bytes, int, str], CaseRow] = {}
 
     def changed(self) -> list[CaseRow]:
-        """Cases that are open now or were before: what opened and closed within one message is nobody's news."""
-        return [row for key, row in self._now.items() if row.open or self._open_before[key]]
+        """Cases that are open now or were before: what opened and closed within one message is nobody's news, nor is a
+        case of a drill."""
+        return [row for key, row in self._now.items() if (row.open or self._open_before[key]) and row.name != DRILL]
 
     def alarm(self, header: Header, payload: Payload | None, corrected_ms: int | None) -> None:
         """A record or a copy that may be an alarm."""
@@ -164,10 +167,13 @@ def alarm_of(header: Header, payload: Payload | None) -> tuple[str, int, str] | 
             min(max(payload.priority, 1), 4),
             f"{payload.device} {payload.lane} {payload.detail}".strip(),
         )
+    if isinstance(payload, Verdict) and payload.verdict == "escalate" and payload.drill:
+        # Seen by whoever watches the drill. It calls nobody: no role, no topic.
+        return DRILL, _DRILL_PRIORITY, f"{payload.where.lane} {payload.reason}"
     if isinstance(payload, Verdict) and payload.verdict == "escalate":
         return (
             payload.reason,
-            _priority(payload.reason),
+            _priority(payload.reason, payload.call),
             f"{payload.where.lane} {payload.call}".strip(),
         )
     if payload is None and header.kind == "fault":
@@ -176,6 +182,7 @@ def alarm_of(header: Header, payload: Payload | None) -> tuple[str, int, str] | 
     return None
 
 
-def _priority(code: str) -> int:
+def _priority(code: str, called: str) -> int:
+    """By whose business the reason is, or by whom the policy calls instead, whichever is more urgent."""
     row = reasons.ALL.get(code)
-    return _CALL_PRIORITY.get(row.call, 2) if row else 2
+    return min(_CALL_PRIORITY.get(role, 2) for role in (row.call if row else "", *called.split()))

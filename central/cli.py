@@ -25,7 +25,10 @@ from central.command_parts import (
 )
 from central.pass_commands import pass_
 from central.people_commands import people
+from central.policy_commands import policy
+from central.rollout_commands import rollout
 from central.trust_commands import document_draft, document_show, document_sign, document_take, issuer
+from central.watch_commands import watch
 from checkpoint.documents import DocumentKind
 
 
@@ -37,6 +40,9 @@ def main() -> None:
 main.add_command(pass_)
 main.add_command(issuer)
 main.add_command(people)
+main.add_command(rollout)
+main.add_command(watch)
+main.add_command(policy)
 
 
 @main.command()

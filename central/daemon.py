@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
 
 from central import documents, keys, revocation
 from central.config import Config
+from central.explaining import why_of
 from central.ingest import Ingest
 from central.lock import locked
 from central.mqtt import Link
@@ -29,11 +31,13 @@ from central.publisher import ESCALATION_PREFIX, SUMMARY_PREFIX, Publisher
 from central.registry import Registry, take_registry
 from central.resident.start import start_residents
 from central.retention import retain_until
+from central.rollout_watch import watch
 from central.screen.server import OperatorsServer
 from central.site_gates import publish_gates
 from central.store.sqlite import SqliteStore
 from central.store_health import StoreHealth, StoreTrouble, store_message, store_topics
 from central.views import Board
+from central.watching import publish_watch
 from checkpoint import topics
 from checkpoint.wire import Answer
 from webscreen.heart import Heart
@@ -52,6 +56,7 @@ _RECONCILE_S: Final = 2.0
 _DAY_MS: Final = 86_400_000
 _PURGE_EVERY_S: Final = 60.0
 _RENEWAL_EVERY_S: Final = 60.0
+_ROLLOUTS_EVERY_S: Final = 5.0
 # A batch makes some ten thousand short-lived values and no cycles: looking for cycles among them costs a tenth of it.
 _GC_AFTER: Final = 20_000
 
@@ -208,7 +213,7 @@ class Collector:
     def _publish_loop(self, heart: Heart) -> None:
         # At start always; later when the broker has forgotten everything, retained topics too.
         self._link.fresh.set()
-        next_purge_s = next_renewal_s = 0.0
+        next_purge_s = next_renewal_s = next_rollouts_s = 0.0
         while not self._stopping.is_set():
             heart.beat()
             self._reconcile()
@@ -225,6 +230,9 @@ class Collector:
             if time.monotonic() >= next_renewal_s and not self._link.fresh.is_set():
                 next_renewal_s = time.monotonic() + _RENEWAL_EVERY_S
                 self._renew_lists()
+            if time.monotonic() >= next_rollouts_s:
+                next_rollouts_s = time.monotonic() + _ROLLOUTS_EVERY_S
+                self._in_store("rollouts", lambda: watch(self._publish_store, self._registry, now_ms()))
             if not done:
                 self._stopping.wait(_IDLE_S)
 
@@ -299,12 +307,13 @@ class Collector:
 
     def _renew_lists(self) -> None:
         """Status lists say when they were made, and end: they are signed anew also when nobody changes anything. So are
-        the lists of each site's gates; and each week has its own secrets of time steps."""
+        the lists of each site's gates and the watch lists; and each week has its own secrets of time steps."""
         try:
             renewed = revocation.renew_status(self._config, self._publish_store, now_ms())
             with self._publish_store.transaction():
                 renewed += publish_gates(self._config, self._publish_store, now_ms())
             renewed += publish_rosters(self._config, self._publish_store, now_ms())
+            renewed += publish_watch(self._config, self._publish_store, self._registry, now_ms())
         except sqlite3.Error as error:
             self._store_failed("renew", error)
         except ValueError as error:
@@ -317,12 +326,15 @@ class Collector:
 
     def _purge(self) -> None:
         before_ms = now_ms() - self._config.content.collector.retention_days * _DAY_MS
+        self._in_store("purge", lambda: retain_until(self._publish_store, before_ms))
+
+    def _in_store(self, what: str, work: Callable[[], object]) -> None:
         try:
-            retain_until(self._publish_store, before_ms)
+            work()
         except sqlite3.Error as error:
-            self._store_failed("purge", error)
+            self._store_failed(what, error)
             return
-        self._health.worked("purge")
+        self._health.worked(what)
 
 
 _SUBSCRIPTIONS: Final = (
@@ -355,7 +367,7 @@ def run_collector(config: Config) -> None:
         screen = config.content.screen
         health = StoreHealth(now_ms)
         board = Board(config.database, registry, now_ms, lambda: health.trouble)
-        server = OperatorsServer(screen.host, screen.port, board)
+        server = OperatorsServer(screen.host, screen.port, board, why=partial(why_of, config.database))
         port = server.start()
         stack.callback(server.stop)
         residents = start_residents(config, registry, now_ms, stack)

@@ -14,6 +14,8 @@ from central.carried import save_adopted
 from central.config import Config
 from central.foreign_trust import trust_content
 from central.keys import REGISTER
+from central.region_files import region_content
+from central.store.rollouts import LIVE
 from central.store.sqlite import SqliteStore
 from checkpoint import cose, topics
 from checkpoint.documents import (
@@ -27,7 +29,8 @@ from checkpoint.documents import (
     pack_document,
     read_document,
 )
-from checkpoint.policy import parse_policy
+from checkpoint.local_order import parse_either
+from checkpoint.regions import regions_from_content
 from checkpoint.site_wire import gates_from_content
 from checkpoint.status_list import status_from_content
 from checkpoint.trust import trust_from_content
@@ -56,7 +59,27 @@ def publish_document(
     """
     content = content_of(config, kind, file, not_before_ms, not_after_ms)
     with store.transaction():
-        return save_content(config, store, kind, scope, content, not_before_ms, not_after_ms, now_ms)
+        _check_stages(store, kind, scope)
+        version = save_content(config, store, kind, scope, content, not_before_ms, not_after_ms, now_ms)
+        # Left of a roll-out that a store put back from a backup knows nothing of.
+        if any((place, what) == (scope, topics.staged_slot(kind)) for place, what, _, _ in store.documents()):
+            end_stages(store, kind, scope)
+        return version
+
+
+def _check_stages(store: SqliteStore, kind: str, scope: str) -> None:
+    """Raises DocumentError while a roll-out is under way."""
+    if kind == "policy" and any(row.scope == scope and row.state in LIVE for row in store.rollouts()):
+        raise DocumentError(
+            f"{kind}/{scope} is being rolled out in stages: go on with `rollout next`, or undo it with `rollout back`,"
+            " before publishing another"
+        )
+
+
+def end_stages(store: SqliteStore, kind: str, scope: str) -> None:
+    """Nobody needs the document for some gates any more: its retained message is emptied."""
+    store.drop_documents(scope, topics.staged_slot(kind))
+    store.touch([topics.staged(scope, kind)])
 
 
 def save_content(
@@ -75,8 +98,13 @@ def save_content(
     """
     version = next_version(store, kind, scope)
     document = Document(1, kind, scope, version, not_before_ms, not_after_ms, 100, content)
-    save_signed(config, store, pack_document(_key(config, kind), document), now_ms)
+    sign_and_save(config, store, document, now_ms)
     return version
+
+
+def sign_and_save(config: Config, store: SqliteStore, document: Document, now_ms: int) -> None:
+    """The same for a document that was made elsewhere. Raises DocumentError or KeyFileError."""
+    save_signed(config, store, pack_document(_key(config, document.kind), document), now_ms)
 
 
 def save_signed(config: Config, store: SqliteStore, data: bytes, now_ms: int) -> Document:
@@ -87,9 +115,14 @@ def save_signed(config: Config, store: SqliteStore, data: bytes, now_ms: int) ->
     document = open_document(data)
     keys_then = _key_list(config, document.not_before, document.not_after)
     read_document(data, keys_then, -(-max(now_ms, document.not_before) // 1000))
-    store.save_document(document.scope, document.kind, document.version, data, now_ms)
-    store.touch([topics.document(document.scope, document.kind)])
+    store.save_document(document.scope, slot(document), document.version, data, now_ms)
+    store.touch([topics.document(document.scope, slot(document))])
     return document
+
+
+def slot(document: Document) -> str:
+    """The end of its topic, under which the store keeps it: one for some gates lies beside the one for all."""
+    return topics.staged_slot(document.kind) if document.staged else document.kind
 
 
 def next_version(store: SqliteStore, kind: str, scope: str) -> int:
@@ -98,7 +131,8 @@ def next_version(store: SqliteStore, kind: str, scope: str) -> int:
     Gates refuse a number that they have seen with other content. Nobody publishes once a second, so the second of the
     restore is above whatever was counted before it.
     """
-    last = max((held for place, what, held, _ in store.documents() if (place, what) == (scope, kind)), default=0)
+    slots = (kind, topics.staged_slot(kind))
+    last = max((held for place, what, held, _ in store.documents() if place == scope and what in slots), default=0)
     return max(last + 1, store.cursor(RESTORED) // 1000)
 
 
@@ -109,7 +143,7 @@ def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes],
     """
     # A document is judged by the second, which began up to 999 ms ago.
     keys_then = _key_list(config, now_ms - 1000, now_ms + 1)
-    known = {topics.document(scope, kind): version for scope, kind, version, _ in store.documents()}
+    known = {(scope, kind): version for scope, kind, version, _ in store.documents()}
     taken = []
     for topic, data in retained.items():
         try:
@@ -117,9 +151,11 @@ def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes],
             _check_usable(document, now_ms)
         except ValueError:
             continue
-        if topic == topics.document(document.scope, document.kind) and document.version > known.get(topic, 0):
+        # One for some gates is over once there is a newer one for all.
+        newest = max(known.get((document.scope, what), 0) for what in {slot(document), document.kind})
+        if topic == topics.document(document.scope, slot(document)) and document.version > newest:
             with store.transaction():
-                store.save_document(document.scope, document.kind, document.version, data, now_ms)
+                store.save_document(document.scope, slot(document), document.version, data, now_ms)
                 if document.kind == "status":
                     # The next list is made from the store, which must know what this one knew.
                     save_adopted(store, document)
@@ -133,13 +169,15 @@ def _check_usable(document: Document, now_ms: int) -> None:
         raise DocumentError(f"{document.kind}/{document.scope} is past its end")
     match document.kind:
         case "policy":
-            parse_policy(document.content)
+            parse_either(document.content)
         case "status":
             status_from_content(document.content)
         case "trust":
             trust_from_content(document.content)
         case "gates":
             gates_from_content(document.content)
+        case "regions":
+            regions_from_content(document.content)
         case "keys":
             KeyList(None).with_keys(document)
 
@@ -162,10 +200,14 @@ def content_of(config: Config, kind: DocumentKind, file: Path | None, not_before
         raise ValueError(f"a document of kind {kind!r} needs a file with its content")
     if kind == "trust":
         return trust_content(file)
+    if kind == "regions":
+        return region_content(file)
+    if kind == "watch":
+        raise ValueError("watch lists are sealed to each gate: `guankou-central watch add` makes and publishes them")
     data = file.read_bytes()
     if kind == "policy":
         # The exact bytes are signed; a policy that can't be read is refused here and not at the gates.
-        parse_policy(data)
+        parse_either(data)
     if kind == "gates":
         gates_from_content(data)
     return data

@@ -12,6 +12,7 @@ from central.completeness import GateProgress
 from central.registry import Registry, is_under, line_of
 from central.store.base import CaseRow, CaseTime, Dimension, GateRow, GateState
 from central.store.sqlite import SqliteStore
+from checkpoint.drill import DRILL
 
 HOUR_MS = 3_600_000
 # A local day has at most 25 hours; one more for good measure.
@@ -38,7 +39,8 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Picture:
-    """`hours` reach back `hour_count` hours, `full_hour_ms` is the end of the last full one."""
+    """`hours` reach back `hour_count` hours, `full_hour_ms` is the end of the last full one. `drills`: cases of drills,
+    which are counted nowhere and call nobody."""
 
     registry: Registry
     as_of_ms: int
@@ -50,6 +52,7 @@ class Picture:
     gates: tuple[GateRow, ...]
     states: dict[int, GateState]
     cases: tuple[CaseRow, ...]
+    drills: tuple[CaseRow, ...]
     times: dict[tuple[int, bytes, int], CaseTime]
     unread: dict[int, int]
     missing: dict[int, int]
@@ -76,8 +79,15 @@ class Picture:
 
     def cases_under(self, path: str) -> list[tuple[GateRow, CaseRow]]:
         """Open cases of the gates under a path: highest priority first, then oldest."""
+        return self._under(path, self.cases)
+
+    def drills_under(self, path: str) -> list[tuple[GateRow, CaseRow]]:
+        """The same of drills."""
+        return self._under(path, self.drills)
+
+    def _under(self, path: str, rows: tuple[CaseRow, ...]) -> list[tuple[GateRow, CaseRow]]:
         gates = {gate.no: gate for gate in self.gates_under(path)}
-        return [(gates[row.gate_no], row) for row in self.cases if row.gate_no in gates]
+        return [(gates[row.gate_no], row) for row in rows if row.gate_no in gates]
 
     def time_of(self, row: CaseRow) -> CaseTime | None:
         """When the alarm of a case happened; None for what the collector found, and where only its end is known."""
@@ -98,6 +108,7 @@ def take_picture(store: SqliteStore, registry: Registry, now_ms: int, hour_count
     first_hour_ms = full_hour_ms - HOUR_MS * (hour_count - 1)
     with store.snapshot():
         times = store.case_times()
+        cases = sorted(store.open_cases(), key=lambda row: (row.priority, opened_at(row, times), row.number))
         return Picture(
             registry,
             now_ms,
@@ -108,7 +119,8 @@ def take_picture(store: SqliteStore, registry: Registry, now_ms: int, hour_count
             tuple(_leaves(store, registry, "undated", 0, 0)),
             tuple(store.gates()),
             store.gate_states(),
-            tuple(sorted(store.open_cases(), key=lambda row: (row.priority, opened_at(row, times), row.number))),
+            tuple(row for row in cases if row.name != DRILL),
+            tuple(row for row in cases if row.name == DRILL),
             times,
             store.unread_by_gate(),
             store.gaps_by_gate(),

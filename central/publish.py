@@ -12,6 +12,7 @@ from central.picture import HOUR_MS, Leaf, Picture, figures
 from central.registry import is_under
 from central.store.base import CaseRow, GateRow
 from checkpoint import topics
+from checkpoint.verdict_watch import DISCREET
 
 SUMMARY_SCHEMA = "guankou/summary/1"
 ESCALATION_SCHEMA = "guankou/escalation/1"
@@ -54,7 +55,7 @@ def escalation(picture: Picture, gate: GateRow, row: CaseRow) -> dict[str, Any]:
         "site": gate.site,
         "name": row.name,
         "priority": row.priority,
-        "detail": row.detail,
+        "detail": _detail(row),
         "opened": iso(picture.opened_ms(row)),
         "late": row.late,
         "orphan": row.orphan,
@@ -62,6 +63,11 @@ def escalation(picture: Picture, gate: GateRow, row: CaseRow) -> dict[str, Any]:
     if time is not None and time.clock != "trusted":
         body |= {"clock": time.clock, "original": iso(time.original_ms)}
     return body
+
+
+def _detail(row: CaseRow) -> str:
+    """The lane alone, where the role that a gate calls would tell subscribers that it is about a watch list."""
+    return row.detail.partition(" ")[0] if row.name == DISCREET else row.detail
 
 
 def open_topics(picture: Picture) -> dict[str, tuple[GateRow, CaseRow]]:

@@ -1,4 +1,4 @@
-"""Deletes personal data whose time is over: payloads of records, and people of the register; logs counts only."""
+"""Deletes personal data whose time is over: payloads of records, the watch list, people; logs counts only."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ def retain_until(store: SqliteStore, before_ms: int) -> None:
         purged = store.purge_payloads(before_ms, _RECORDS_AT_ONCE)
     if purged:
         _log.info("payloads_purged", records=purged)
+    if ended := store.watched_over(before_ms):
+        with store.transaction():
+            store.drop_watched(before_ms)
+        _log.info("watch_entries_forgotten", entries=ended)
     forgotten = forget(store, before_ms)
     if forgotten:
         _log.info("people_forgotten", **asdict(forgotten))

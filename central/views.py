@@ -15,6 +15,8 @@ from central.cases import CONFLICT, FORK, GAP, ROLLBACK, case_id
 from central.completeness import gates_complete
 from central.picture import HOUR_MS, Picture, figures, figures_by_path, take_picture
 from central.registry import UNREGISTERED, Registry, line_of
+from central.rollout_cases import ROLLOUT
+from central.rollout_view import RolloutView, rollout_views
 from central.store.base import CaseRow, GateRow, GateState
 from central.store.sqlite import SqliteStore
 from central.store_health import CASE, PRIORITY, STORE_FAILING, StoreTrouble
@@ -33,6 +35,10 @@ FINDINGS: Final[dict[str, tuple[str, str]]] = {
         "The collector's disk takes nothing: the gates keep their records",
     ),
     CONFLICT: ("关口记录与已入库记录不一致", "The gate's records differ from the stored ones"),
+    ROLLOUT: (
+        "策略分批下发已自动停止：拒绝或上报明显增多",
+        "A policy's roll-out stopped by itself: refusals or escalations jumped",
+    ),
     "unread": ("收到新版本告警，本机无法读取", "An alarm of a newer version that can't be read here"),
 }
 
@@ -98,7 +104,8 @@ class AlarmView(msgspec.Struct, frozen=True):
     """One open case. `name` is a code of the reasons table or of the collector's own findings; `priority` 1 to 4.
 
     `opened_ms`: when it happened, by the corrected time; when it came, while no time is known. `clock`: `trusted`,
-    `corrected` or `untrusted`; unless it is trusted, `original_ms` is what the gate wrote.
+    `corrected` or `untrusted`; unless it is trusted, `original_ms` is what the gate wrote. `passage`: the case is a
+    verdict's on one passage.
     """
 
     case: str
@@ -115,6 +122,7 @@ class AlarmView(msgspec.Struct, frozen=True):
     orphan: bool
     clock: str = "trusted"
     original_ms: int | None = None
+    passage: bool = False
 
 
 class HourView(msgspec.Struct, frozen=True):
@@ -160,15 +168,22 @@ class Board:
         return tuple(_gate(picture, gate, alarms[gate.no]) for gate in picture.gates_under(path))
 
     def alarms(self, path: str = "") -> tuple[AlarmView, ...]:
-        """Open cases under a grid path: highest priority first, then oldest. Before all, trouble with the store."""
+        """Open cases under a grid path: highest priority first, then oldest. Before all, trouble with the store; after
+        all, drills."""
         picture, trouble = self._picture(), self._trouble()
         own = () if trouble is None else (_store_alarm(trouble, picture.as_of_ms),)
-        return (*own, *(_alarm(picture, gate, row) for gate, row in picture.cases_under(path)))
+        cases = (*picture.cases_under(path), *picture.drills_under(path))
+        return (*own, *(_alarm(picture, gate, row) for gate, row in cases))
 
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]:
         """The last `count` hours of a node (all: empty path), oldest first; hours without counts are there too."""
         picture = self._picture(count)
         return tuple(_hour(picture, path, start) for start in picture.hour_starts())
+
+    def rollouts(self) -> tuple[RolloutView, ...]:
+        """Policies that go out in stages: those under way, and those that ended lately."""
+        with closing(SqliteStore(self._database, read_only=True)) as store, store.snapshot():
+            return rollout_views(store, self._registry, self._now_ms())
 
     def _picture(self, hour_count: int = 1) -> Picture:
         with closing(SqliteStore(self._database, read_only=True)) as store:
@@ -230,7 +245,7 @@ def _alarm(picture: Picture, gate: GateRow, row: CaseRow) -> AlarmView:
     return AlarmView(
         case_id(gate.gate, row.epoch, row.number, row.origin), gate.gate, picture.path_of_gate(gate), row.name,
         name_zh, name_en, row.priority, row.detail, opened_ms, age_s, row.late, row.orphan,
-        clock, original_ms,
+        clock, original_ms, row.passage is not None,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from central.screen.feed import BoardFeed
 from central.screen.view import Views, board_page
+from central.screen.why import Why, WhyDesk, nothing_stored
 from webscreen.assets import load_assets
 from webscreen.server import PageServer, Site
 
@@ -25,15 +26,22 @@ class OperatorsServer(PageServer):
 
     `views` is called from other threads, at most once a second for each node that somebody looks at. There is no
     login: keep `host` on this machine's own address, and let people in through a tunnel or a proxy that asks who
-    they are. `port` 0 takes a free one.
+    they are. `port` 0 takes a free one. `why`, called like `views`, explains a record by its name.
     """
 
-    def __init__(self, host: str, port: int, views: Views, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        views: Views,
+        monotonic: Callable[[], float] = time.monotonic,
+        why: Why = nothing_stored,
+    ) -> None:
         assets = load_assets(Path(__file__).parent)
         self._build = build = assets.build
         self._feed = BoardFeed(lambda path: board_page(views, path, build), monotonic)
         site = Site(host, port, "collector file", assets, "operators.html", "operators", _MOST_CONNECTIONS)
-        routes = (Route("/events", self._events), Route("/healthz", self._health))
+        routes = (Route("/events", self._events), Route("/healthz", self._health), Route("/why", WhyDesk(why).answer))
         super().__init__(site, routes, self._feed.close)
 
     async def _events(self, request: Request) -> Response:

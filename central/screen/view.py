@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from central.rollout_view import RolloutView
+from central.screen.rollouts import RolloutPage, rollout_page
 from central.views import AlarmView, Completeness, GateView, HourView, NodeView, TreeView, case_name
+from checkpoint.drill import DRILL
 from webscreen.words import Words, age
 
 MOST_ALARMS: Final = 50
@@ -37,6 +40,7 @@ class Views(Protocol):
     def gates(self, path: str = "") -> tuple[GateView, ...]: ...
     def alarms(self, path: str = "") -> tuple[AlarmView, ...]: ...
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]: ...
+    def rollouts(self) -> tuple[RolloutView, ...]: ...
 
 
 class Complete(msgspec.Struct, frozen=True):
@@ -61,7 +65,7 @@ class NodePage(msgspec.Struct, frozen=True):
 
 
 class GatePage(msgspec.Struct, frozen=True):
-    """One tile. `mood`: `good`, `faulty`, `offline` or `revoked`."""
+    """One tile. `mood`: `good`, `faulty`, `offline` or `revoked`; `drill`: one is on there."""
 
     id: str
     site: str
@@ -74,10 +78,12 @@ class GatePage(msgspec.Struct, frozen=True):
     through: str
     missing: int
     alarms: int
+    drill: Words | None = None
 
 
 class AlarmPage(msgspec.Struct, frozen=True):
-    """One open alarm. `clock` tells of a time that was corrected, or is not known yet."""
+    """One open alarm. `clock` tells of a time that was corrected, or is not known yet; `explained`: it is a verdict's,
+    whose record says why."""
 
     id: str
     priority: int
@@ -89,6 +95,8 @@ class AlarmPage(msgspec.Struct, frozen=True):
     clock: Words | None
     detail: str
     marks: tuple[Words, ...]
+    explained: bool = False
+    drill: bool = False
 
 
 class HourPage(msgspec.Struct, frozen=True):
@@ -116,10 +124,11 @@ class BoardPage(msgspec.Struct, frozen=True):
     gate_count: int
     online: int
     hours: tuple[HourPage, ...]
+    rollouts: tuple[RolloutPage, ...] = ()
 
 
 def board_page(views: Views, path: str, build: str) -> BoardPage:
-    """The page of a node; an empty or unknown path means the whole tree. Reads the store four times."""
+    """The page of a node; an empty or unknown path means the whole tree. Reads the store five times."""
     tree = views.tree()
     chosen = next((node for node in tree.nodes if node.path == path), None)
     path = chosen.path if chosen else ""
@@ -140,11 +149,12 @@ def board_page(views: Views, path: str, build: str) -> BoardPage:
             _node(node, tree, path, zone) for node in tree.nodes if _is_shown(node.path, path, len(tree.nodes))
         ),
         alarms=tuple(_alarm(alarm, names, zone) for alarm in alarms[:MOST_ALARMS]),
-        alarm_count=len(alarms),
+        alarm_count=sum(alarm.name != DRILL for alarm in alarms),
         gates=tuple(_gate(gate, zone) for gate in sorted(gates, key=_urgency)[:MOST_GATES]),
         gate_count=len(gates),
         online=sum(gate.online for gate in gates),
         hours=tuple(_hour(hour, complete) for hour in views.hours(path, CHART_HOURS)),
+        rollouts=tuple(rollout_page(view) for view in views.rollouts()),
     )
 
 
@@ -212,6 +222,8 @@ def _alarm(alarm: AlarmView, names: dict[str, Words], zone: ZoneInfo) -> AlarmPa
         clock=_clock(alarm, zone),
         detail=alarm.detail,
         marks=tuple(words for marked, words in marks if marked),
+        explained=alarm.passage,
+        drill=alarm.name == DRILL,
     )
 
 
@@ -242,7 +254,17 @@ def _gate(gate: GateView, zone: ZoneInfo) -> GatePage:
         through="" if gate.complete_through_ms is None else _local(gate.complete_through_ms, zone, "%H:%M:%S"),
         missing=gate.missing,
         alarms=gate.open_alarms,
+        drill=_drill(gate.versions.get(DRILL, "")),
     )
+
+
+def _drill(barrier: str) -> Words | None:
+    """What a gate last said of a drill; empty words of it mean that none is on."""
+    if not barrier:
+        return None
+    moves = barrier == "moves"
+    zh, en = ("道闸会动作", "moves") if moves else ("道闸不动作", "stays shut")
+    return Words(f"演练中，{zh}", f"DRILL, the barrier {en}")
 
 
 def _mood(gate: GateView) -> str:

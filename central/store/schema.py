@@ -124,3 +124,32 @@ CREATE TABLE card(
   by TEXT NOT NULL, PRIMARY KEY(site, technology, number)) WITHOUT ROWID;
 CREATE INDEX card_pass ON card(pass_id);
 """
+
+# Of whom a named authority wants to hear. `hashed`: `checkpoint.watch.keyed` with the secret of the folder of keys: no
+# number is in the store. Rows stay after they ended or were removed, to answer who asked for what, until retention.
+TABLES_5: Final = """
+CREATE TABLE watched(
+  no INTEGER PRIMARY KEY, scope TEXT NOT NULL, kind TEXT NOT NULL, hashed BLOB NOT NULL, call TEXT NOT NULL,
+  why TEXT NOT NULL, by TEXT NOT NULL, added_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,
+  removed_ms INTEGER, removed_by TEXT NOT NULL, removed_why TEXT NOT NULL);
+"""
+
+# A policy that goes out in stages. `stages`, `stop_when`: as central/rollout_plan.py reads them. `state`: running,
+# stopped, done, back. `position`: the last record that the watch has read. `rollout_gate`: what each gate says of it,
+# its verdicts in the days before its stage began, and those made by the new policy. `rollout_act`: who did what.
+TABLES_6: Final = """
+CREATE TABLE rollout(
+  no INTEGER PRIMARY KEY, scope TEXT NOT NULL, policy TEXT NOT NULL, policy_version INTEGER NOT NULL,
+  content BLOB NOT NULL, base_version INTEGER NOT NULL, base_content BLOB NOT NULL, stages TEXT NOT NULL,
+  stop_when TEXT NOT NULL, valid_ms INTEGER NOT NULL, state TEXT NOT NULL, stage INTEGER NOT NULL,
+  version INTEGER NOT NULL, changed_ms INTEGER NOT NULL, position INTEGER NOT NULL, jumped TEXT NOT NULL);
+CREATE UNIQUE INDEX rollout_live ON rollout(scope) WHERE state IN ('running', 'stopped');
+CREATE TABLE rollout_gate(
+  rollout INTEGER NOT NULL REFERENCES rollout(no), gate_no INTEGER NOT NULL REFERENCES gate(no), state TEXT NOT NULL,
+  version INTEGER NOT NULL, why TEXT NOT NULL, in_force_ms INTEGER, before_all INTEGER NOT NULL,
+  before_deny INTEGER NOT NULL, before_escalate INTEGER NOT NULL, after_all INTEGER NOT NULL,
+  after_deny INTEGER NOT NULL, after_escalate INTEGER NOT NULL, PRIMARY KEY(rollout, gate_no)) WITHOUT ROWID;
+CREATE TABLE rollout_act(
+  id INTEGER PRIMARY KEY, rollout INTEGER NOT NULL REFERENCES rollout(no), at_ms INTEGER NOT NULL, act TEXT NOT NULL,
+  stage INTEGER NOT NULL, version INTEGER NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL);
+"""

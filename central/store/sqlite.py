@@ -20,9 +20,11 @@ from central.store.issued import IssuedTables
 from central.store.people import PeopleTables
 from central.store.records import RecordTables
 from central.store.rescues import RescueTable
-from central.store.schema import TABLES_1, TABLES_2, TABLES_3, TABLES_4
+from central.store.rollouts import RolloutTables
+from central.store.schema import TABLES_1, TABLES_2, TABLES_3, TABLES_4, TABLES_5, TABLES_6
 from central.store.status_rows import StatusQueries
 from central.store.topics import TopicTables
+from central.store.watched import WatchedTable
 
 _BUSY_S = 30.0
 
@@ -54,6 +56,18 @@ def _tables_4(db: Database) -> None:
         db.execute(statement)
 
 
+@_migrations(name="0005_watched")
+def _tables_5(db: Database) -> None:
+    for statement in TABLES_5.split(";\n"):
+        db.execute(statement)
+
+
+@_migrations(name="0006_rollouts")
+def _tables_6(db: Database) -> None:
+    for statement in TABLES_6.split(";\n"):
+        db.execute(statement)
+
+
 class StoreError(RuntimeError):
     """The store can't be opened, or is not what it should be; the message names the file and the remedy."""
 
@@ -68,6 +82,8 @@ class SqliteStore(
     PeopleTables,
     IssuedTables,
     CardTables,
+    WatchedTable,
+    RolloutTables,
     StatusQueries,
     ForgettingQueries,
     AuditQueries,

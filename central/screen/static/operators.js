@@ -33,10 +33,18 @@ function number(value) { return value.toLocaleString("en-US"); }
 function alarm(one) {
   const row = make("li", "");
   row.dataset.p = one.priority;
+  row.classList.toggle("drill", one.drill);
   const detail = make("span", one.detail, "detail");
   detail.title = one.detail;
   for (const words of one.marks) detail.prepend(both("span", words, "mark"));
-  row.append(make("span", "P" + one.priority, "p"), both("span", one.name, "name"), make("span", one.gate, "gate"), both("span", one.grid, "grid"), both("span", { zh: one.age.zh, en: one.since }, "age"), detail);
+  const name = both("span", one.name, "name");
+  if (one.explained) {
+    const why = both("button", { zh: "为什么", en: "Why" }, "why");
+    why.type = "button";
+    why.onclick = () => ask(one.id);
+    name.append(" ", why);
+  }
+  row.append(make("span", "P" + one.priority, "p"), name, make("span", one.gate, "gate"), both("span", one.grid, "grid"), both("span", { zh: one.age.zh, en: one.since }, "age"), detail);
   if (one.clock) row.append(both("p", one.clock, "clock"));
   return row;
 }
@@ -45,6 +53,35 @@ function nothing() {
   row.append(both("span", { zh: "没有未结告警", en: "No open alarms" }));
   return row;
 }
+
+// ---- why: the stored record of a verdict, as tables
+function rowOf(row, tag) {
+  const node = make("tr", "");
+  node.append(...row.map((words) => (words.zh === words.en ? make(tag, words.zh) : both(tag, words))));
+  return node;
+}
+function sheetTable(sheet) {
+  const table = make("table", "", sheet.name);
+  table.append(both("caption", sheet.title), ...(sheet.heads.length ? [rowOf(sheet.heads, "th")] : []), ...sheet.rows.map((row) => rowOf(row, "td")));
+  return table;
+}
+function answer(words, sheets) {
+  $("because-what").replaceChildren(both("span", words));
+  $("because-tables").replaceChildren(...sheets.map(sheetTable));
+}
+async function ask(record) {
+  $("ask").elements.record.value = record;
+  $("because").hidden = false;
+  answer({ zh: "…", en: "" }, []);
+  try {
+    const said = await (await fetch("/why?record=" + encodeURIComponent(record))).json();
+    // The field may name another record by now.
+    if ($("ask").elements.record.value !== record) return;
+    if (said.ok) answer(said.shown.headline, said.shown.sheets); else answer(said, []);
+  } catch { answer({ zh: "未取得", en: "could not be fetched" }, []); }
+}
+$("ask").onsubmit = (event) => { event.preventDefault(); ask($("ask").elements.record.value); };
+$("because-close").onclick = () => { $("because").hidden = true; };
 
 // ---- the tree
 function cell(value, start) { return make("td", number(value), (value ? "" : "zero") + (start ? " start" : "")); }
@@ -115,12 +152,21 @@ function gate(one) {
   tile.dataset.mood = one.mood;
   const [zh, en] = MOODS[one.mood];
   tile.append(make("b", one.id), both("span", { zh, en }, "state"));
+  tile.classList.toggle("drill", Boolean(one.drill));
+  if (one.drill) tile.append(both("p", one.drill, "drilling"));
   tile.append(fact("上报", "seen", one.seen.zh, one.mood === "offline"), fact("待传", "backlog", number(one.backlog), one.mood === "offline" && one.backlog > 0));
   tile.append(fact("策略", "policy", one.policy || "—"), fact("完整至", "complete to", one.through || "—"));
   if (one.missing) tile.append(fact("缺失", "missing", number(one.missing), true));
   if (one.alarms) tile.append(fact("告警", "alarms", String(one.alarms), true));
   for (const fault of one.faults) tile.append(both("p", fault, "fault"));
   return tile;
+}
+
+// ---- policies that go out in stages
+function rollout(one) {
+  const part = make("div", "", "rollout");
+  part.append(sheetTable(one), ...one.notes.map((words) => both("p", words, "note")));
+  return part;
 }
 
 // ---- the page
@@ -143,10 +189,15 @@ function show() {
   complete("tree-complete");
   $("undated").hidden = !page.undated;
   if (page.undated) $("undated").replaceChildren(both("span", page.undated));
+  $("rollout-section").hidden = !page.rollouts.length;
+  fill($("rollouts"), page.rollouts, rollout);
   complete("chart-complete");
   fill($("chart"), [page.hours], chart);
   $("gate-count").textContent = page.online + "/" + page.gate_count + " 在线 online";
   fill($("gates"), page.gates, gate);
+  const drills = page.gates.filter((one) => one.drill).map((one) => one.id).join(", ");
+  $("drills").hidden = !drills;
+  $("drills").textContent = drills ? "演练 DRILL · " + drills + " · 不计入统计 counted nowhere" : "";
 }
 function beat(event) {
   const data = JSON.parse(event.data);
