@@ -12,6 +12,7 @@ from checkpoint import (
     cose,
     documents,
     grid,
+    local_order,
     policy,
     records,
     roster,
@@ -117,6 +118,7 @@ _CONTENTS: Final[tuple[tuple[Callable[[bytes], object], tuple[type[Exception], .
     (_tree, (grid.GridError,)),
     (trust.trust_from_json, (TrustError,)),
     (_roster_with_cards, (roster.RosterError,)),
+    (local_order.parse_order, (policy.PolicyError,)),
 )
 
 

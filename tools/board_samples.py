@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from central.rollout_view import RolloutView
 from central.views import AlarmView, Completeness, GateView, HourView, NodeView, TreeView
 
 NOON_MS: Final = 1_790_049_600_000
@@ -116,6 +117,7 @@ class SampleViews:
             ),
             _alarm(3, "collector_absent", "汇集端无应答", "The collector does not answer", 3, 10_960.0, ""),
         )
+        self.rollout_views: tuple[RolloutView, ...] = ()
         self.paths: list[str] = []
 
     def tree(self) -> TreeView:
@@ -127,6 +129,9 @@ class SampleViews:
 
     def alarms(self, path: str = "") -> tuple[AlarmView, ...]:
         return tuple(alarm for alarm in self.open_alarms if alarm.grid_path.startswith(path))
+
+    def rollouts(self) -> tuple[RolloutView, ...]:
+        return self.rollout_views
 
     def hours(self, path: str = "", count: int = 24) -> tuple[HourView, ...]:
         gates = next((node.completeness.gates_expected for node in self.nodes if node.path == path), 40)

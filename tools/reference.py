@@ -10,6 +10,7 @@ import click
 from central.cli import main as central_main
 from checkpoint.reasons import ALL
 from edge.cli import main as gate_main
+from tools import presets
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -66,7 +67,7 @@ def _options(command: click.Command) -> Iterator[str]:
             yield f"{names}{needed}{': ' + parameter.help if parameter.help else ''}"
 
 
-PAGES = {"reasons.md": reasons_page, "commands.md": commands_page}
+PAGES = {"reasons.md": reasons_page, "commands.md": commands_page, "presets.md": presets.page}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from central.config import ConfigFile
-from checkpoint import cards, documents, records, site_rules, site_wire, steps, topics, trust, wire
+from checkpoint import cards, documents, records, regions, site_rules, site_wire, steps, topics, trust, watch, wire
 from checkpoint.reasons import ALL
 from drivers import registry
 from drivers.emulators.thermometer_scene import FAULTS
@@ -35,6 +35,7 @@ def test_every_topic_is_documented() -> None:
         topics.watermark("{gate}"),
         topics.command("{gate}"),
         topics.document("{scope}", "{kind}"),
+        topics.staged("{scope}", "{kind}"),
         topics.summary("{grid path}"),
         topics.passage("{grid path}"),
         topics.escalation("{grid path}", "{case}"),
@@ -47,7 +48,7 @@ def test_every_field_that_travels_is_documented() -> None:
     words = set(re.findall(r"\w+", (DOCS / "wire.md").read_text(encoding="utf-8")))
     forms = [
         form
-        for module in (wire, records, documents, trust, site_wire, site_rules, steps, cards)
+        for module in (wire, records, documents, trust, site_wire, site_rules, steps, cards, regions, watch)
         for form in vars(module).values()
         if isinstance(form, type) and issubclass(form, msgspec.Struct) and form.__struct_config__.array_like
     ]

@@ -25,6 +25,7 @@ MAY_IMPORT = {
 _VISION = (
     "drivers/camera",
     "drivers/decoder",
+    "drivers/mask/",
     "drivers/emulators/camera",
     "edge/vision_process.py",
     "edge/scan_command.py",

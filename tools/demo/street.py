@@ -134,7 +134,7 @@ class Street:
         wait(answered, timeout_s)
         return seen
 
-    def guard_acts(self, act: str, reason: str, **told: str) -> None:
+    def guard_acts(self, act: str, reason: str, **told: str | int) -> None:
         """The guard answers what is on the screen, with a PIN, as the page would; `told`: more fields of the form."""
         lane = self.screen.lane()
         form = {"act": act, "lane": lane["id"], "pin": PIN, "passage": lane.get("passage", ""), "reason": reason}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from checkpoint.drill import is_drill
 from checkpoint.records import OutcomeOf, Verdict
 from tools.demo.evidence import Kept
 from tools.demo.judge import Finding
@@ -47,11 +48,11 @@ def _sums(path: str, sides: Sequence[Held], said: dict[str, Any] | None) -> Find
 
 
 def recount(records: Iterable[Kept], from_ms: int) -> dict[str, Counter[str]]:
-    """Verdicts and outcomes since a moment; of several in one passage the first counts."""
+    """Verdicts and outcomes since a moment; of several in one passage the first counts, and nothing of a drill."""
     first: dict[tuple[str, bytes, str], Kept] = {}
     for kept in records:
         figure = _FIGURES.get(type(kept.payload))  # type: ignore[arg-type]
-        if figure is None or kept.header.passage is None:
+        if figure is None or kept.header.passage is None or is_drill(kept.payload):
             continue
         key = (kept.header.gate, kept.header.passage, figure)
         if key not in first or _order(kept) < _order(first[key]):

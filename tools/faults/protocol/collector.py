@@ -124,7 +124,7 @@ class CollectorActs(Way):
     def learn(self, a: int, b: int) -> None:
         """A newer collector, which reads what the old one could not."""
         self.reads_newer = True
-        records.PAYLOAD_VERSION = 2  # type: ignore[misc]
+        records.PAYLOAD_VERSION = 3  # type: ignore[misc]
         self.seen["unread became readable"] += self.ingest.read_again()
 
     def publish(self, a: int, b: int) -> None:

@@ -43,7 +43,7 @@ class GateActs(Way):
                 self._clear_fault(computer)
             case 6:
                 self.seen["newer payload version"] += 1
-                self.append(computer, "outcome", msgspec.structs.replace(outcome("passed"), version=2), passage)
+                self.append(computer, "outcome", msgspec.structs.replace(outcome("passed"), version=3), passage)
             case _:
                 self.append(computer, "note", note())
 
