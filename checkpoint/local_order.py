@@ -7,6 +7,7 @@ policy = combine(wider, order)           # PolicyError in words: what would ask 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -14,7 +15,7 @@ import msgspec
 
 from checkpoint.order_check import check_stricter, level_before
 from checkpoint.policy import parse_policy
-from checkpoint.policy_checks import check_rules, check_told
+from checkpoint.policy_checks import check_moments, check_rules, check_told
 from checkpoint.policy_reading import Flaw, PolicyError, flawed, read, tables_of
 from checkpoint.policy_rule import Rule, ZoneLevel
 from checkpoint.policy_schema import Moment, Policy, Role, Slug, Text
@@ -68,8 +69,7 @@ def _check(order: LocalOrder) -> None:
     # Residents have to be spared by a rule of its own: those of the policy come after it.
     check_rules(order.rules)
     check_told(order.told)
-    if order.valid_until <= order.valid_from:
-        raise Flaw("valid_until", order.valid_until.isoformat(), "must be after valid_from", "correct one of the two")
+    check_moments(order.valid_from, order.valid_until)
     if not (order.rules or order.zones or order.told):
         raise Flaw("rule", "(missing)", "an order says something", "add [[rule]], [zones] or [told]")
 
@@ -103,7 +103,7 @@ def combine(wider: Policy, order: LocalOrder) -> Policy:
         told={**wider.told, **{code: _both(wider, code, roles) for code, roles in order.told.items()}},
     )
     milder = wider.local.milder if wider.local else {}
-    pairs = [(level, order.zones[grid]) for grid in order.zones for level in level_before(wider, grid)]
+    pairs = {(level, order.zones[grid]) for grid in order.zones for level in level_before(wider, grid)}
     if why := check_stricter(wider, combined, pairs, milder):
         raise PolicyError(f"{_WHAT} {order.id}: {why}")
     return combined
@@ -112,6 +112,12 @@ def combine(wider: Policy, order: LocalOrder) -> Policy:
 def based_on(policy_id: str) -> str:
     """The id of the policy under all orders: `order_of` of an order that may come on top."""
     return policy_id.partition(_JOIN)[0].partition(".")[0]
+
+
+def policy_named(policy_id: str, version: int) -> tuple[str, int]:
+    """Id and version of the policy under all orders, out of those that a record names."""
+    name, dot, number = policy_id.partition(_JOIN)[0].partition(".")
+    return (name, int(number)) if dot and number.isascii() and number.isdigit() else (policy_id, version)
 
 
 def has_orders(policy: Policy) -> bool:
@@ -134,6 +140,16 @@ def recompose(
         except PolicyError:
             return None
     return found
+
+
+def with_orders_of(policy_id: str, version: int, new: Policy, orders: Iterable[LocalOrder]) -> Policy:
+    """`new` with the orders on it that the policy of a record had, each that it takes."""
+    names = f"{policy_id}.{version}".split(_JOIN)[1:]
+    known = {f"{order.id}.{order.version}": order for order in orders} if names else {}
+    for order in (known[name] for name in names if name in known):
+        with suppress(PolicyError):
+            new = combine(new, order)
+    return new
 
 
 def _check_matters(wider: Policy, order: LocalOrder) -> None:

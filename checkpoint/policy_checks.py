@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
 
 from checkpoint.policy_reading import Flaw
 from checkpoint.policy_rule import Rule, covers
 from checkpoint.policy_schema import HEALTH_CHECKS, FailTable, PassSettings, Policy, Role, TemperatureSettings
 from checkpoint.reasons import ALL
+
+# A day from any of their ends is a day of the calendar in every zone of the earth.
+_YEARS: Final = (1970, 9998)
 
 
 def check(policy: Policy) -> None:
@@ -25,15 +30,24 @@ def check(policy: Policy) -> None:
     _check_passes(policy.passes)
 
 
+def check_moments(valid_from: datetime, valid_until: datetime | None) -> None:
+    """That both can be shown in the time of any place, and follow one another. Raises Flaw."""
+    for key, moment in (("valid_from", valid_from), ("valid_until", valid_until)):
+        if moment is not None and not _YEARS[0] <= moment.year <= _YEARS[1]:
+            bound = f"must be in the years {_YEARS[0]} to {_YEARS[1]}"
+            raise Flaw(key, moment.isoformat(), bound, "give the day that is meant")
+    if valid_until is not None and valid_until <= valid_from:
+        raise Flaw("valid_until", valid_until.isoformat(), "must be after valid_from", "correct one of the two")
+
+
 def _check_header(policy: Policy) -> None:
+    check_moments(policy.valid_from, policy.valid_until)
     if policy.valid_until is None:
         asked = {check for rule in policy.rules for check in rule.checks if rule.mode_of(check) != "off"}
         if health := sorted(asked & HEALTH_CHECKS):
             raise Flaw(
                 "valid_until", "(missing)", f"a policy that checks {', '.join(health)} must end", "add valid_until"
             )
-    elif policy.valid_until <= policy.valid_from:
-        raise Flaw("valid_until", policy.valid_until.isoformat(), "must be after valid_from", "correct one of the two")
 
 
 def check_rules(rules: tuple[Rule, ...]) -> None:

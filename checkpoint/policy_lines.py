@@ -23,9 +23,10 @@ def lines_of(text: str) -> dict[Path, int]:
     """Path of every table and key of a TOML text with its line, from 1; what stands in an inline table is left out."""
     found: dict[Path, int] = {}
     table: Path = ()
+    sizes: dict[Path, int] = {}
     for line, start in _statements(text):
         if header := _HEADER.match(text, start):
-            table = _opened(_names(header[2]), header[1] == "[[", found)
+            table = _opened(_names(header[2]), header[1] == "[[", sizes)
             found.setdefault(table, line)
         elif key := _KEY.match(text, start):
             found.setdefault((*table, *_names(key[1])), line)
@@ -53,16 +54,14 @@ def _names(dotted: str) -> tuple[str, ...]:
     return tuple(name.strip("\"'") for name in re.findall(_NAME, dotted))
 
 
-def _opened(names: tuple[str, ...], is_array: bool, found: Mapping[Path, int]) -> Path:
-    """The path of a table that opens: inside an array of tables it belongs to the latest one."""
+def _opened(names: tuple[str, ...], is_array: bool, sizes: dict[Path, int]) -> Path:
+    """The path of a table that opens: inside an array of tables it belongs to the latest one. `sizes`: of arrays."""
     path: Path = ()
     for at, name in enumerate(names):
         path = (*path, name)
-        size = 0
-        while (*path, size) in found:
-            size += 1
-        is_last = at == len(names) - 1
-        if is_last and is_array:
+        size = sizes.get(path, 0)
+        if at == len(names) - 1 and is_array:
+            sizes[path] = size + 1
             return (*path, size)
         if size:
             path = (*path, size - 1)

@@ -18,6 +18,9 @@ from checkpoint.records import Direction, LaneKind
 
 MAX_POLICY_BYTES: Final = 64 * 1024
 _PLACE = re.compile(r"\s+- at (`key` in )?`(?P<path>[^`]+)`$")
+# Far deeper than any key of a policy.
+_PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_DEEP_NAME: Final = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{30}}")
 # Words that a key may have, by the last name of its path: msgspec's message does not list them.
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "level": get_args(ZoneLevel), "zone_level": get_args(ZoneLevel), "zones": get_args(ZoneLevel),
@@ -72,11 +75,19 @@ def tables_of(text: bytes, what: str = "policy") -> dict[str, Any]:
     if len(text) > MAX_POLICY_BYTES:
         raise PolicyError(f"{what} has {len(text)} bytes, at most {MAX_POLICY_BYTES} are read: {REMEDY}")
     try:
-        return tomllib.loads(text.decode("utf-8"))
+        decoded = text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PolicyError(f"{what} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    # Reading a long name takes the square of its length.
+    if (deep := _DEEP_NAME.search(decoded)) is not None:
+        line = decoded.count("\n", 0, deep.start()) + 1
+        raise PolicyError(f"{what}: {deep[0][:20]!r} (line {line}): names tables in too many tables: {REMEDY}", line)
+    try:
+        return tomllib.loads(decoded)
+    except ValueError as error:  # TOMLDecodeError, and what Python says of a number of thousands of digits.
         raise PolicyError(f"{what} is not TOML: {error}: {REMEDY}") from error
+    except RecursionError:
+        raise PolicyError(f"{what} has lists or tables in too many others: {REMEDY}") from None
 
 
 def flawed(what: str, flaw: Flaw, lines: Mapping[Path, int]) -> PolicyError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from checkpoint.passes import Pass, PassClass, Presented
+from checkpoint.passes import Pass, PassClass, Presented, in_scope
 from checkpoint.policy_schema import CheckName, Condition, Mode, Policy, Rule, Worth
 from checkpoint.reasons import ALL
 from checkpoint.records import CheckResult, VerdictName
@@ -14,6 +14,8 @@ from checkpoint.verdict_facts import Facts, GateState, Retest
 # A fever that two places of the body agree on, and symptoms that were declared, are answered by a person, whatever the
 # check's mode and whatever else is found.
 FIXED: Final = frozenset({"fever", "symptoms_declared"})
+_RESIDENT: Final[PassClass] = "resident"
+_CREW: Final[PassClass] = "emergency"
 FOREIGN: Final = frozenset({"foreign_valid", "city_code_ok"})
 
 
@@ -76,21 +78,21 @@ class Case:
 
     @property
     def is_resident_here(self) -> bool:
-        resident: PassClass = "resident"
         held = self.holder
-        return held is not None and held.pass_class == resident and self.state.site in held.scope
+        return held is not None and held.pass_class == _RESIDENT and self.state.site in held.scope
 
 
 def of_rule(case: Case) -> list[Finding]:
-    """What the rule itself says: a curfew, a closed zone. A resident of this site, and an emergency crew, are
-    never refused by it: a person decides."""
+    """What the rule itself says: a curfew, a closed zone. A resident whose pass is for here, for this site or an area
+    around it, and an emergency crew, are never refused by it: a person decides."""
     said, code = case.rule.verdict, case.rule.reason or ""
     if said is None:
         return []
     if said == "warn":
         return [Finding(None, "ok", code, tag=code, warning=code)]
-    crew: PassClass = "emergency"
-    must_ask = case.is_resident_here or (case.holder is not None and case.holder.pass_class == crew)
+    held = case.holder
+    lives_here = held is not None and held.pass_class == _RESIDENT and in_scope(held, case.state.here)
+    must_ask = lives_here or (held is not None and held.pass_class == _CREW)
     return [Finding(None, "failed", code, "escalate" if must_ask else said)]
 
 

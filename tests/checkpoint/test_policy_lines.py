@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,3 +137,30 @@ def test_a_key_that_is_not_there_at_all_has_no_line() -> None:
         parse_policy(POLICY_TOML.replace('authority = "nobody"\n', "").encode())
     assert caught.value.line is None
     assert "line" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 20_000, "too many others"),
+        ("a = " + "{a=" * 9_000, "too many others"),
+        ("a = " + "1" * 5_000, "is not TOML"),
+        ("a\n= 1\n" + ".".join(["a"] * 30_000) + " = 1", "line 3"),
+        ('"".' * 20_000 + "a = 1", "too many tables"),
+        ("[[a]]\n" * 10_900, "unknown field `a`"),
+        ("a" * 65_000, "is not TOML"),
+    ],
+)
+def test_a_text_made_to_choke_on_is_refused_at_once(text: str, words: str) -> None:
+    began_s = time.process_time()
+    with pytest.raises(PolicyError, match=words):
+        parse_policy(text.encode())
+    assert time.process_time() - began_s < 2.0
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_some_zone_has_no_date_for_is_refused_with_its_line(moment: str) -> None:
+    for key in ("valid_from", "valid_until"):
+        text = re.sub(rf"{key} = .*", f"{key} = {moment}", SHIPPED[0].read_text(encoding="utf-8"))
+        with pytest.raises(PolicyError, match=rf"{key} = .* \(line \d+\): must be in the years 1970 to 9998"):
+            parse_policy(text.encode())

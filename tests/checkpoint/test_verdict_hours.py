@@ -99,6 +99,14 @@ def test_a_closed_zone_refuses_all_but_those_named_and_asks_about_its_residents(
     assert judged(shown(), under, direction="out").verdict == "allow"
 
 
+def test_who_lives_in_the_area_around_a_closed_site_is_asked_about_and_who_lives_elsewhere_is_refused() -> None:
+    under = policy(level="closed")
+    around = judged(shown(pass_=held("resident", scope=(gate().here[-1],))), under, OK)
+    assert (around.verdict, around.reason) == ("escalate", "zone_closed")
+    elsewhere = judged(shown(pass_=held("resident", scope=("hillside",))), under, OK)
+    assert (elsewhere.verdict, elsewhere.reason) == ("deny", "out_of_scope")
+
+
 def test_without_a_clock_the_fail_table_decides_never_the_milder_rule() -> None:
     under = policy()
     visitor = judged(VISITOR, under, OK, clock_untrusted_for_s=60.0, local=DAY)
