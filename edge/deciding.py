@@ -52,7 +52,12 @@ def decide_attempt(
         assisted=assisted,
         retest=retest,
     )
-    facts = gathered(attempt, settings, world, down, readers, now) | attempt.riders
+    own = gathered(attempt, settings, world, down, readers, now)
+    # A watch list may name the vehicle itself, too.
+    riders = {
+        check: (*own.get(check, ()), *told) if check == "watch" else told for check, told in attempt.riders.items()
+    }
+    facts = own | riders
     return decide(attempt.presented, facts, world.policy, state, now.at_ms / 1000)
 
 

@@ -88,6 +88,9 @@ class DocumentDesk:
         refused = dict(self._rulebook.orders.refused)
         if refused == self._told_orders:
             return
+        for scope, one in self._told_orders.items():
+            if refused.get(scope) != one:
+                self._states.no_longer_refused(scope, one.version)
         new = {scope: one for scope, one in refused.items() if self._told_orders.get(scope) != one}
         self._told_orders = refused
         facts = [DocumentRefused(topics.document(scope, "policy"), one.why, one.version) for scope, one in new.items()]

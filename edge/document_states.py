@@ -31,6 +31,12 @@ class DocumentStates:
             elif (scope := _policy_scope(fact.name)) is not None:
                 self._refused[scope] = f"{fact.version} {fact.why[:_WHY_SIGNS]}"
 
+    def no_longer_refused(self, scope: str, version: int) -> None:
+        """What was refused in this version is followed now, or not asked of this gate any more."""
+        if self._refused.get(scope, "").startswith(f"{version} "):
+            del self._refused[scope]
+            self._changed = True
+
     def news(self) -> dict[str, str]:
         """Part -> text; an empty text ends a part. Nothing until `take` was called again.
 
@@ -47,11 +53,10 @@ class DocumentStates:
 
 
 def _policy_scope(name: str) -> str | None:
-    """The scope in the topic or the file name of a policy."""
+    """The scope in the topic or the file name of a policy, or in the name of one that waited for its time."""
     topic = name.removesuffix("/staged")
     scope = topic.removeprefix(f"{topics.PREFIX}/document/").removesuffix("/policy")
     if topics.is_slug(scope) and topic == topics.document(scope, "policy"):
         return scope
-    stem, dot, _ = name.rpartition(".")
-    kind, _, scope = stem.partition("@")
-    return scope if dot and kind == "policy" and topics.is_slug(scope) else None
+    kind, _, scope = name.partition(".")[0].partition("@")
+    return scope if kind == "policy" and topics.is_slug(scope) else None

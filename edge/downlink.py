@@ -204,7 +204,7 @@ class Downlink:
                 self._path(document, _WAITING).unlink(missing_ok=True)
             except (DocumentError, OSError) as error:
                 self._early.pop(key, None)
-                facts.append(_refusal("@".join(key), str(error)))
+                facts.append(_refusal("@".join(key), str(error), open_document(kept.data).version))
         return tuple(facts)
 
     def _written_now(self, now_s: int) -> list[DocumentFact]:
@@ -225,6 +225,9 @@ class Downlink:
         match document.standing(kept.taken_s * 1000):
             case "over":
                 raise DocumentError(f"{document.kind}/{document.scope} is past its end: publish a newer version")
+            case "early" if key in self._early and open_document(self._early[key].data).version > document.version:
+                # At every connection a gate gets one for all and one for some.
+                return ()
             case "early":
                 self._write(self._path(document, _WAITING), kept)
                 self._early[key] = kept

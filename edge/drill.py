@@ -96,9 +96,11 @@ class DrillDesk:
             self._obey(now)
 
     def stop(self, by: str) -> None:
-        """Ended by hand."""
+        """Ended by hand. A file that can't be read goes too."""
         if self.now is not None:
             self._end(by, self.now)
+        elif self._file.exists():
+            self._forget()
 
     def _obey(self, now: Moment) -> None:
         if not self._order_file.exists():

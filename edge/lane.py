@@ -31,7 +31,7 @@ from edge.lane_mask import mask_seen
 from edge.lane_presenting import city_answered, codes_seen, reader_said, take
 from edge.lane_readers import Early, GonePlates, Readers
 from edge.lane_records import outcome_payload, readings_of, verdict_payload
-from edge.lane_ride import drive_off, judged, share_outcome
+from edge.lane_ride import ask_again, drive_off, hold, judged, share_outcome
 from edge.lane_ways import barrier_moved, crossed, end_opening, fire_is, open_way, way_out
 from edge.opening import Ended, Opening
 from edge.presence import Presence
@@ -54,6 +54,8 @@ class Lane:
         self.shown: Shown | None = None
         self.opening: Opening | None = None
         self.ride: Ride | None = None
+        # How many are known to sit in the vehicle that stands here.
+        self.aboard = 1
         self.down: dict[facts.Part, tuple[str, int]] = {}
         self.assisted = False
         self.level = level
@@ -73,6 +75,8 @@ class Lane:
         self.door = Door(settings.door_open_ms) if settings.door_open_ms is not None else None
         # Whose pass and whose forehead it was can't be told any more: nobody is judged until this presence is over.
         self.halted = False
+        # Somebody in the vehicle is a guard's to look at: until then, or until it is gone, no pass is taken.
+        self.held = False
         self.fire = False
         self.tailgating = Tailgating()
         self._effects: list[Effect] = []
@@ -82,6 +86,7 @@ class Lane:
         """What follows from one fact at one moment."""
         self._effects, self.now = [], now
         self.drill.switch(self, now)
+        ask_again(self, now)
         match fact:
             case facts.CodesSeen():
                 codes_seen(self, fact, now)
@@ -206,8 +211,9 @@ class Lane:
         if self.opening is None:
             # Laid down after the verdict. What is read while an opening lasts may be of whoever comes next.
             self.early.take(facts.DocumentRead)
-        self.plates = []
+        self.plates, self.aboard = [], 1
         self.attempt, self.spent, self.halted, self.assisted = None, False, False, False
+        self.held = False
 
     def _expire_shown(self, now: Moment) -> None:
         shown = self.shown
@@ -246,6 +252,7 @@ class Lane:
         decision = self.decision_on(attempt, now)
         if not judged(self, attempt, decision, now):
             self.give(attempt, decision, now)
+            hold(self, attempt, decision)
 
     def decision_on(self, attempt: Attempt, now: Moment) -> Decision:
         """What the rules say of what has been gathered by now."""
@@ -293,6 +300,7 @@ class Lane:
         self.shown = None
         if not self.presence.occupied or self.opening is not None:
             return
+        self.held = False
         self.start_attempt(now)
         if self.attempt is not None:
             self.spent, self.attempt.cleared = False, True

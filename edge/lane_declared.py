@@ -55,6 +55,7 @@ def document_asked(lane: Lane) -> bool:
 def _attempt(lane: Lane, waiting: Shown | None, now: Moment) -> Attempt | None:
     """The attempt that is under way, or a new one for whoever waits with a verdict; None: nobody stands there."""
     if lane.attempt is None and waiting is not None and lane.opening is None:
+        lane.held = False
         lane.begin_attempt_if_spent(now)
         _show_again(lane, waiting, now)
     return lane.attempt

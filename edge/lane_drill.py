@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checkpoint.drill import as_drill
+from checkpoint.drill import Drill, as_drill
 from checkpoint.records import Payload
 from edge.attempt import Retests
 from edge.clock import Moment
@@ -19,23 +19,33 @@ class LaneDrill:
     """While `on`, every passage is practice, save those that a guard or a way out opens beside it."""
 
     def __init__(self) -> None:
-        self.on = False
-        self._with_barrier = False
+        self._drill: Drill | None = None
         self._real: set[bytes] = set()
         # Who is to be measured again, as it was before the drill.
         self._retests = Retests()
 
+    @property
+    def on(self) -> bool:
+        return self._drill is not None
+
+    @property
+    def _moves_it(self) -> bool:
+        return self._drill is not None and self._drill.with_barrier
+
     def switch(self, lane: Lane, now: Moment) -> None:
         """Begin or end where the gate does; not before an opening is over, in which nobody is judged anyway."""
         drill = lane.world.drill
-        if self.on == (drill is not None) or lane.opening is not None:
+        if self._drill == drill or lane.opening is not None:
             return
         lane.leave(now)
         lane.shown = None
         lane.presence.restart()
-        self.on, self._with_barrier = drill is not None, drill is not None and drill.with_barrier
+        if not self.on:
+            self._retests = lane.retests
+        self._drill = drill
         self._real.clear()
-        lane.retests, self._retests = (Retests(), lane.retests) if self.on else (self._retests, Retests())
+        # Of a drill that follows another at once nobody of the first is asked back.
+        lane.retests = Retests() if self.on else self._retests
 
     def is_real(self, passage: bytes) -> None:
         """This passage is no practice: somebody was let in or out."""
@@ -54,7 +64,7 @@ class LaneDrill:
         """Whether this passage opens nothing. Where there is no barrier none is kept shut, and nobody is kept in."""
         settings = lane.settings
         is_only_way_out = settings.where.direction == "out" and not settings.other_free_exit
-        return self.has(passage) and settings.has_barrier and not self._with_barrier and not is_only_way_out
+        return self.has(passage) and settings.has_barrier and not self._moves_it and not is_only_way_out
 
     def waiting(self, act: GuardDecided, waiting: Shown | None) -> Shown | None:
         """Whom a guard lets in: whoever waits for the word `admit`. Any other opening in a drill is a real one."""

@@ -74,6 +74,6 @@ def _judge_again(lane: Lane, waiting: Shown, now: Moment) -> None:
     lane.finish_shown("turned_back")
     lane.shown = None
     if lane.presence.occupied and lane.opening is None:
-        kept.mask.by_guard = True
+        kept.mask.by_guard, lane.held = True, False
         passage = lane.new_passage(now.at_ms)
         lane.attempt, lane.spent = replace(kept, passage=passage, presented_ms=now.mono_ms, steps=0), False

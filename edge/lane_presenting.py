@@ -79,7 +79,7 @@ def _codes(lane: Lane, codes: tuple[bytes, ...], now: Moment, *, still: bool) ->
         lane.code_parts.forget()
     fresh = lane.in_view.fresh(payloads, now.mono_ms, ignored_ms, still=still)
     # Codes that were already there stay ignored; new ones wait while somebody is going through.
-    if not fresh or not lane.presence.occupied or lane.opening or lane.halted:
+    if not fresh or not lane.presence.occupied or lane.opening or lane.halted or lane.held:
         return
     _present(lane, [(payload, read_presented(payload, lane.settings, lane.world, now)) for payload in fresh], now)
 
@@ -87,7 +87,7 @@ def _codes(lane: Lane, codes: tuple[bytes, ...], now: Moment, *, still: bool) ->
 def _card(lane: Lane, card: facts.CardRead, now: Moment) -> None:
     """A card's number stands for the pass that it was given to, which is judged as if it had been shown."""
     key = _card_key(card)
-    if lane.halted:
+    if lane.halted or lane.held:
         return
     held = _held(lane, card.technology, card.number, "card", now)
     unknown = Presented(None, None, "card_unknown", blinded=lane.settings.blind(key))
@@ -103,7 +103,7 @@ def _plate(lane: Lane, plate: str, now: Moment) -> None:
         lane.plates.append(plate)
     attempt, number = lane.attempt, plate_number(plate)
     is_shown = attempt is not None and attempt.presented is not None
-    if lane.halted or is_shown or not _plates_stand(lane) or lane.gone.doubts(plate):
+    if lane.halted or lane.held or is_shown or not _plates_stand(lane) or lane.gone.doubts(plate):
         return
     # Two vehicles in one picture: whose plate it was that fits, nobody knows.
     if vehicle_fact(lane.plates, plate).result != "ok":
@@ -147,7 +147,8 @@ def _is_of_who_goes(lane: Lane, fact: ReaderFact, now: Moment) -> bool:
     if held is None or shown.holder is None:
         return False
     by_plate = shown.presented.variant == "plate" and not opening.crossings
-    return by_plate or held.pass_id == shown.holder.pass_id
+    is_riders = lane.ride is not None and lane.ride.has(held.pass_id)
+    return by_plate or is_riders or held.pass_id == shown.holder.pass_id
 
 
 def _pass_of(lane: Lane, fact: ReaderFact, now: Moment) -> Pass | None:
@@ -187,7 +188,7 @@ def _present(lane: Lane, shown: list[tuple[bytes, Presented]], now: Moment) -> N
     halt = "two_codes" if len(valid) > 1 else "two_people" if attempt.is_other(presented) else ""
     if attempt.asked and payload == attempt.payload:
         return
-    shows_first(lane, attempt)
+    shows_first(lane, attempt, presented, now)
     attempt.present(payload, presented, lane.new_passage(now.at_ms), now, halt)
     lane.halted = lane.halted or bool(halt)
     _ask_city(lane, attempt)

@@ -7,24 +7,29 @@ barrier. What becomes of the vehicle has become of everybody in it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from checkpoint.passes import Presented
 from checkpoint.records import Note
 from checkpoint.verdict import Decision
+from checkpoint.verdict_case import FIXED
+from checkpoint.verdict_watch import DISCREET
 from edge.attempt import Attempt, rule_of
 from edge.brought import Brought
 from edge.clock import Moment
 from edge.deciding import gathered, pass_decides
 from edge.facts import GuardDecided
 from edge.lane_records import readings_of, verdict_payload
+from edge.masks import MaskLooks
 from edge.opening import Ended
-from edge.ride import Occupant, Ride, is_vehicles, with_refused
+from edge.ride import Occupant, Ride, is_other_vehicle, is_vehicles, with_refused
 
 if TYPE_CHECKING:
     from edge.lane import Lane
 
-_LEFT = Ended("abandoned", "")
+_LEFT: Final = Ended("abandoned", "")
+# Of somebody who showed nothing in time nothing is known that speaks against another try.
+_NOTHING_SHOWN: Final = "pass_missing"
 
 
 def laid_aside(lane: Lane, payload: bytes, presented: Presented, now: Moment) -> bool:
@@ -40,9 +45,13 @@ def laid_aside(lane: Lane, payload: bytes, presented: Presented, now: Moment) ->
     if lane.attempt is None or (ride is not None and lane.attempt is ride.vehicle):
         return False
     if ride is None:
-        ride = lane.ride = Ride(lane.new_passage(now.at_ms))
+        ride = lane.ride = _ride(lane, lane.new_passage(now.at_ms))
     _show_for_vehicle(lane, ride, payload, presented, now)
     return True
+
+
+def _ride(lane: Lane, passage: bytes) -> Ride:
+    return Ride(passage, lane.world.policy, lane.aboard)
 
 
 def _show_for_vehicle(lane: Lane, ride: Ride, payload: bytes, presented: Presented, now: Moment) -> None:
@@ -52,14 +61,19 @@ def _show_for_vehicle(lane: Lane, ride: Ride, payload: bytes, presented: Present
         if lane.attempt is not None and lane.attempt.presented is None:
             lane.attempt.began_ms = now.mono_ms
     vehicle = ride.vehicle
-    halt = "two_vehicles" if vehicle.is_other(presented) else ""
+    halt = "two_vehicles" if is_other_vehicle(vehicle.presented, presented) else ""
     vehicle.present(payload, presented, ride.passage, now, halt)
     lane.halted = lane.halted or bool(halt)
     lane.in_view.judged(payload, now.mono_ms)
     lane.presence.acted(now.mono_ms, round(lane.world.policy.timeouts.measure_s * 1000))
     vehicle.ended = pass_decides(vehicle, lane.settings, lane.world, now)
-    if halt or vehicle.ended or (ride.is_full and ride.occupants):
+    if halt or vehicle.ended or (ride.is_full and ride.occupants and not _is_being_judged(lane)):
         _turn_to_vehicle(lane, ride, vehicle, now)
+
+
+def _is_being_judged(lane: Lane) -> bool:
+    """Whether somebody has shown something and waits for their verdict: nobody is left out who has begun."""
+    return lane.attempt is not None and lane.attempt.passage is not None
 
 
 def _turn_to_vehicle(lane: Lane, ride: Ride, vehicle: Attempt, now: Moment) -> None:
@@ -83,7 +97,7 @@ def judged(lane: Lane, attempt: Attempt, decision: Decision, now: Moment) -> boo
     if ride is None:
         if decision.verdict != "allow" or not _asks_everybody(lane, attempt.presented):
             return False
-        ride = lane.ride = Ride(attempt.passage or lane.new_passage(now.at_ms))
+        ride = lane.ride = _ride(lane, attempt.passage or lane.new_passage(now.at_ms))
         if is_vehicles(attempt.presented):
             # Shown before, and judged again after a guard's word: the people in it come first all the same.
             ride.vehicle = attempt
@@ -121,10 +135,21 @@ def _go_on(lane: Lane, ride: Ride, attempt: Attempt, now: Moment) -> None:
             vehicle = ride.vehicle = Attempt(now.mono_ms, lane.new_taking(), passage=ride.passage)
         vehicle.riders = ride.told()
         lane.give(vehicle, with_refused(lane.decision_on(vehicle, now), ride.refused), now)
+        hold(lane, attempt, ride.refused)
     elif vehicle is not None and ride.is_full:
         _turn_to_vehicle(lane, ride, vehicle, now)
     else:
         lane.next_occupant(attempt, now)
+
+
+def hold(lane: Lane, attempt: Attempt, decision: Decision) -> None:
+    """Somebody in the vehicle is for a guard to look at, and sits in it still: whoever shows a pass next does not make
+    another vehicle of it."""
+    if decision.verdict != "escalate" or decision.reason == _NOTHING_SHOWN:
+        return
+    is_of_somebody = decision.reason in FIXED or decision.reason == DISCREET or not is_vehicles(attempt.presented)
+    if is_of_somebody and (lane.ride is not None or _asks_everybody(lane, attempt.presented)):
+        lane.held = True
 
 
 def counted(lane: Lane, act: GuardDecided, now: Moment) -> None:
@@ -136,7 +161,7 @@ def counted(lane: Lane, act: GuardDecided, now: Moment) -> None:
     lane.commit("note", Note(1, "occupants", detail), ride.passage)
     ride.counted = act.count
     vehicle = ride.vehicle
-    if vehicle is not None and lane.attempt is not vehicle and ride.is_full:
+    if vehicle is not None and ride.is_full and ride.occupants and not _is_being_judged(lane):
         _turn_to_vehicle(lane, ride, vehicle, now)
     elif vehicle is lane.attempt and not ride.is_full:
         lane.next_occupant(None, now)
@@ -153,6 +178,7 @@ def share_outcome(lane: Lane, passage: bytes, ended: Ended) -> None:
     if ride is None or ride.passage != passage:
         return
     lane.ride = None
+    lane.aboard = ride.seen if ride.counted is None else ride.counted
     for one in ride.occupants:
         lane.outcome(one.passage, ended, one.holder, 0)
 
@@ -164,10 +190,30 @@ def drive_off(lane: Lane) -> None:
         lane.outcome(ride.passage, _LEFT, ride.vehicle.holder if ride.vehicle else None, 0)
 
 
-def shows_first(lane: Lane, attempt: Attempt) -> None:
-    """In a vehicle people are measured after their pass: who leaned to the sensor before may be the one beside them."""
-    if lane.ride is not None and attempt.passage is None:
+def shows_first(lane: Lane, attempt: Attempt, presented: Presented, now: Moment) -> None:
+    """In a vehicle people are measured and looked at after their pass: who leaned to the sensor before may be the one
+    beside them."""
+    if attempt.passage is None and (lane.ride is not None or _asks_everybody(lane, presented)):
         attempt.taking.forget()
+        attempt.mask, attempt.began_ms = MaskLooks(attempt.mask.by_guard), now.mono_ms
+
+
+def ask_again(lane: Lane, now: Moment) -> None:
+    """A verdict under one policy never rests on the limits of another: under a new one everybody is asked anew."""
+    ride = lane.ride
+    if ride is None or lane.attempt is None or ride.policy is lane.world.policy:
+        return
+    if ride.occupants:
+        vehicle = ride.vehicle
+        lane.outcome(ride.passage, _LEFT, vehicle.holder if vehicle else None, 0)
+        lane.ride = _ride(lane, lane.new_passage(now.at_ms))
+        lane.ride.vehicle, lane.ride.counted = vehicle, ride.counted
+        if vehicle is not None:
+            vehicle.passage, vehicle.riders = lane.ride.passage, {}
+        if lane.attempt is vehicle:
+            lane.next_occupant(None, now)
+    else:
+        ride.policy = lane.world.policy
 
 
 def _asks_everybody(lane: Lane, presented: Presented | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -32,7 +33,9 @@ _TICK_OF: Final[dict[str, TickState]] = {
 }
 
 # Of what held nobody up, the guard is told this much.
-_NOTED: Final = ("stale_revocation", "site_apart", "passback", "seen_elsewhere", "quota_used", "quota_late")
+_NOTED: Final = (
+    "stale_revocation", "site_apart", "passback", "seen_elsewhere", "quota_used", "quota_late", "curfew", "zone_closed",
+)  # fmt: skip
 
 _PROMPT_FOR: Final[dict[CheckName, str]] = {"document": "prompt_document", "vehicle": "prompt_plate"}
 
@@ -52,6 +55,8 @@ def view(lane: Lane, recording: bool) -> LaneView:
         return _base(lane, "fault", reason, _help_prompt(lane), _asked(lane))
     if lane.halted:
         return _base(lane, "wait", "", "prompt_step_back", _asked(lane))
+    if lane.held and attempt is None:
+        return _base(lane, "wait", "", _help_prompt(lane), _asked(lane))
     if attempt is None:
         return _base(lane, "wait", "", prompt_to_show(lane), _asked(lane))
     return _attempt_view(lane, attempt, lane.now)
@@ -112,9 +117,14 @@ def _verdict_view(lane: Lane, shown: Shown) -> LaneView:
         party_passed=lane.opening.crossings if lane.opening else 0,
         next_exit=_next_exit(decision.results),
         clearable=decision.reason in CLEARABLE and shown.open,
-        call=decision.call if decision.reason == DISCREET else "",
+        call=decision.call if decision.reason == DISCREET or decision.reason in _told(shown) else "",
         mask_asked=shown.waits and any(check.check == "mask" and check.mode != "off" for check in decision.results),
     )
+
+
+def _told(shown: Shown) -> Mapping[str, object]:
+    """Reasons for which the policy says itself who is told."""
+    return shown.policy.told if shown.policy is not None else {}
 
 
 def _next_exit(results: tuple[CheckResult, ...]) -> str:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from checkpoint.passes import Pass, PassClass, Presented
-from checkpoint.policy_schema import CheckName
+from checkpoint.policy_schema import CheckName, Policy
+from checkpoint.vehicle import vehicle_fact
 from checkpoint.verdict import CheckFact, Decision
+from checkpoint.verdict_case import FIXED
 from checkpoint.verdict_watch import DISCREET
 from edge.attempt import Attempt
 
@@ -32,23 +34,27 @@ class Occupant:
 
 @dataclass(slots=True)
 class Ride:
-    """`passage`: the vehicle's. `vehicle`: what it has shown itself; None: its pass is still to come.
+    """`passage`: the vehicle's. `policy`: by which its people are judged. `at_least`: how many were in it a moment ago.
+    `vehicle`: what it has shown itself; None: its pass is still to come.
 
     `counted`: how many sit in it by the guard's count, None without one.
     """
 
     passage: bytes
+    policy: Policy
+    at_least: int = 1
     vehicle: Attempt | None = None
     counted: int | None = None
     occupants: list[Occupant] = field(default_factory=list)
 
     @property
     def wanted(self) -> int:
-        """How many are to be judged: by the guard's count, else by the vehicle's pass, else the driver alone."""
+        """How many are to be judged: by the guard's count, else by the vehicle's pass, else the driver alone; who has
+        been seen in it is not left out of a second try."""
         if self.counted is not None:
             return self.counted
         holder = self.vehicle.holder if self.vehicle else None
-        return holder.party_size if holder else 1
+        return max(self.at_least, holder.party_size if holder else 1)
 
     @property
     def seen(self) -> int:
@@ -80,7 +86,17 @@ def is_vehicles(presented: Presented | None) -> bool:
     return held is not None and held.pass_class == vehicle
 
 
+def is_other_vehicle(mine: Presented | None, other: Presented) -> bool:
+    """Whether two good passes are of two vehicles: the pass that a plate stands for may be an older one of the same."""
+    first, second = mine.pass_ if mine is not None and mine.valid else None, other.pass_ if other.valid else None
+    if first is None or second is None or first.pass_id == second.pass_id:
+        return False
+    return not (first.plate and second.plate) or vehicle_fact((first.plate,), second.plate).result != "ok"
+
+
 def with_refused(own: Decision, refused: Decision) -> Decision:
     """The verdict on the vehicle that somebody sits in who may not go on. Whom it concerns, the screen does not say."""
+    if own.reason == DISCREET and refused.verdict == "escalate" and refused.reason not in FIXED:
+        return own
     reason = DISCREET if refused.reason == DISCREET else "occupant_refused"
     return replace(own, verdict=refused.verdict, reason=reason, call=refused.call)

@@ -48,7 +48,8 @@ class LaneView(msgspec.Struct, frozen=True):
     # The guard can look at the document of whoever stands here.
     document_asked: bool = False
     occupants_asked: bool = False
-    # Whom the guard is to call, where the reason tells nobody why; empty else.
+    # Whom the guard is to call, several with a space between them: where the reason tells nobody why, or where the
+    # policy names them for it. Empty else.
     call: str = ""
     # A mask is asked for, so that the guard may say what they see.
     mask_asked: bool = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +22,8 @@ from webscreen.heart import Heart
 
 _log = structlog.get_logger(__name__)
 
-# Facts that wait for the thread; a flood beyond it is dropped, and what mattered is asked for again.
+# Facts that wait for the thread; a flood beyond it is dropped, and what mattered is asked for again. What would not be
+# asked for again does not count: whether there is a connection.
 _INBOX: Final = 1000
 _IDLE_S: Final = 0.25
 _AFTER_ERROR_S: Final = 1.0
@@ -90,7 +91,12 @@ class UplinkRunner:
         self._deliver = deliver
         self._link_settings, self._listen = link, listen
         self.heart = Heart("uplink", _LIMIT_S)
-        self._inbox: queue.Queue[LinkFact | Callable[[], None]] = queue.Queue(_INBOX)
+        self._inbox: queue.Queue[LinkFact | Callable[[], None]] = queue.Queue()
+        # Taken out of the inbox. One that fails on a disk must not take those behind it with it.
+        self._taken: deque[LinkFact | Callable[[], None]] = deque()
+        # Part -> text, replaced whole. Told once and needed in every heartbeat, so it never waits in a line.
+        self._versions: dict[str, str] = {}
+        self._telling = threading.Lock()
         self._woken = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
@@ -150,8 +156,9 @@ class UplinkRunner:
         self._post(lambda: self._core.complete(at_ms, epoch, number))
 
     def version(self, part: str, text: str) -> None:
-        """What is in force of `part`, for the next heartbeat."""
-        self._post(lambda: self._core.version(part, text))
+        """What is in force of `part`, for every heartbeat from the next on."""
+        with self._telling:
+            self._versions = {**self._versions, part: text}
 
     def faults(self, names: tuple[str, ...]) -> None:
         """The faults that stand now, for the next heartbeat."""
@@ -194,8 +201,8 @@ class UplinkRunner:
         return self._topics["state"], self._core.will(self._clock.now())
 
     def _post(self, item: LinkFact | Callable[[], None]) -> None:
-        with contextlib.suppress(queue.Full):
-            self._inbox.put_nowait(item)
+        if isinstance(item, Connected | Disconnected) or self._inbox.qsize() < _INBOX:
+            self._inbox.put(item)
 
     def _say(self, topic: str, data: bytes) -> None:
         if self._connected_mono_ms is not None:
@@ -222,8 +229,11 @@ class UplinkRunner:
         self.heart.end()
 
     def _turn(self) -> None:
-        for item in self._waiting():
-            self._take(item)
+        self._taken += self._waiting()
+        while self._taken:
+            self._take(self._taken.popleft())
+        for part, text in self._versions.items():
+            self._core.version(part, text)
         now = self._clock.now()
         if self._connected_mono_ms is not None:
             for message in self._core.due(now):

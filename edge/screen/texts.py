@@ -41,12 +41,11 @@ BODY_SITES: Final = _words(explain_words.BODY_SITES)
 DIRECTIONS: Final = _words(explain_words.DIRECTIONS)
 KINDS: Final = _words(explain_words.KINDS)
 ATTENDANCE: Final = _words(explain_words.ATTENDANCE)
-# Whom a guard is to call, where nothing else on the screen says why.
+# Whom a guard is to call: another than the guard who reads it.
 _CALLS: Final = {
+    **_words(explain_words.CALLS),
     "guard": Words("值班负责人", "the head of the watch"),
-    "health": Words("疫情信息员", "the health officer"),
     "police": Words("民警", "the police"),
-    "administrator": Words("管理员", "the administrator"),
 }
 
 # What the resident is asked for, as a pictogram; every other prompt shows the hour glass.
@@ -73,10 +72,10 @@ def word(table: dict[str, Words], code: str) -> Words:
     return table.get(code) or Words(code, code)
 
 
-def call_words(role: str) -> Words:
-    """Whom to call, and not a word more."""
-    who = word(_CALLS, role)
-    return Words(f"请联系{who.zh}", f"Call {who.en}")
+def call_words(roles: str) -> Words:
+    """Whom to call, and not a word more; several roles with a space between them."""
+    who = [word(_CALLS, role) for role in roles.split()]
+    return Words(f"请联系{'、'.join(one.zh for one in who)}", f"Call {' and '.join(one.en for one in who)}")
 
 
 def reason_words(code: str) -> tuple[Words, Words]:

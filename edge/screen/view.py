@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from checkpoint.reasons import OVERRIDES
+from checkpoint.verdict_watch import DISCREET
 from edge.screen import texts
 from edge.screen.texts import reason_words, word
 from edge.status import DrillView, FaultView, LaneView, Snapshot, Tick
@@ -153,7 +154,9 @@ def _place_code(text: str) -> PlaceCode | None:
 def _lane(lane: LaneView, mono_ms: int) -> LanePage:
     happened, todo = reason_words(lane.reason)
     if lane.call:
-        todo = texts.call_words(lane.call)
+        called = texts.call_words(lane.call)
+        # Where the reason tells nobody why, it says nothing else either.
+        todo = called if lane.reason == DISCREET else Words(f"{todo.zh}；{called.zh}", f"{todo.en}; {called.en}")
     if lane.next_exit:
         todo = _next_exit(lane.next_exit)
     # A refusal without a prompt of its own tells the resident what its reason asks for.

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoint import topics
-from checkpoint.documents import Document, DocumentError, encode_document, pack_document
+from checkpoint.documents import Document, DocumentError, encode_document, encode_keys, pack_document
 from edge.document_states import DocumentStates
 from edge.downlink import DocumentFact, DocumentRefused, Downlink, PolicyInstalled
-from tests.edge.test_downlink import DAY_S, HERE, NOW_S, POLICY_TOML, SIGNER, downlink, give, keys
+from tests.edge.test_downlink import DAY_S, HERE, NOW_S, POLICY_TOML, ROOT_KEY, SIGNER, downlink, give, keys
 
 USUAL = topics.document("grid-3", "policy")
 STAGED = topics.staged("grid-3", "policy")
@@ -200,3 +200,29 @@ def test_what_the_disk_does_not_take_is_told_until_it_does(desk: Desk, tmp_path:
 def test_other_kinds_are_not_told(desk: Desk) -> None:
     desk.give(topics.document("grid-3", "status"), b"noise")
     assert desk.states.news() == {}
+
+
+@pytest.mark.parametrize("first_staged", [True, False])
+def test_of_two_that_wait_for_their_time_the_newer_one_stays(tmp_path: Path, *, first_staged: bool) -> None:
+    """A clock that is behind finds both early, in whatever order the broker gives them."""
+    desk, start_s = desk_at(tmp_path), NOW_S + 3600
+    pair = [(STAGED, policy(2, ("grid-3",), start_s=start_s)), (USUAL, policy(1, start_s=start_s))]
+    for topic, data in pair if first_staged else reversed(pair):
+        desk.give(topic, data)
+    assert desk.link.waiting("policy") == {"grid-3": 2}
+    again = downlink(tmp_path)
+    again.load()
+    assert again.waiting("policy") == {"grid-3": 2}
+
+
+def test_one_that_waited_and_can_not_be_taken_when_its_time_comes_is_told_as_refused(desk: Desk) -> None:
+    """Its signer was taken from the key list meanwhile."""
+    desk.give(STAGED, policy(2, ("grid-3",), start_s=NOW_S + 3600))
+    assert desk.states.news() == {"policy@grid-3/waiting": "2"}
+    bounds = (NOW_S - DAY_S) * 1000, (NOW_S + 30 * DAY_S) * 1000
+    nobody = Document(1, "keys", "grid-3", 2, *bounds, 100, encode_keys(()))
+    desk.give(topics.document("grid-3", "keys"), pack_document(ROOT_KEY, nobody))
+    desk.states.take(desk.link.promote(NOW_S + 3600))
+    news = desk.states.news()
+    assert news["policy@grid-3/waiting"] == ""
+    assert news["policy@grid-3/refused"].startswith("2 ")

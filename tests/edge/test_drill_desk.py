@@ -143,6 +143,10 @@ def test_a_torn_order_and_a_torn_file_are_no_drill(rig: Rig) -> None:
     rig.turn(0)
     assert rig.desk.now is None
     assert not (rig.folder / ORDER_FILE).exists()
+    # `drill stop` says that none is on, and leaves nothing that says otherwise.
+    rig.order("stop", 500)
+    rig.turn(1000)
+    assert not (rig.folder / FILE).exists()
 
 
 def test_what_can_not_be_put_on_record_does_not_begin(rig: Rig) -> None:

@@ -73,6 +73,32 @@ def test_with_the_barrier_it_moves_and_still_nothing_is_told_to_the_site() -> No
     assert told(made) == []
 
 
+@pytest.mark.parametrize("with_barrier", [True, False])
+def test_a_drill_that_follows_another_at_once_moves_the_barrier_as_it_says_itself(with_barrier: bool) -> None:
+    made = bench(not with_barrier)
+    made.come()
+    made.wait(500, codes=(a_pass(1),))
+    turns(made, a_drill(with_barrier))
+    assert made.outcomes == [("abandoned", "")]
+    made.leave()
+    visit(made, 2)
+    assert made.openings == int(with_barrier)
+    assert all(is_drill(payload) for payload in committed(made))
+
+
+def test_who_was_low_before_two_drills_in_a_row_is_still_asked_back() -> None:
+    made = Bench()
+    visit(made, 1, 33.0)
+    due = dict(made.lane.retests._due)
+    assert due
+    turns(made, a_drill())
+    visit(made, 2, 33.0)
+    turns(made, a_drill(with_barrier=True))
+    assert made.lane.retests._due == {}
+    turns(made, None)
+    assert made.lane.retests._due == due
+
+
 def test_where_there_is_no_barrier_a_drill_keeps_none_shut() -> None:
     made = bench()
     made.lane.settings = replace(made.lane.settings, has_barrier=False)

@@ -10,6 +10,7 @@ from checkpoint.passes import PassClass
 from checkpoint.policy_time import LocalTime
 from checkpoint.records import Verdict
 from edge.effects import Commit
+from edge.lane_view import view
 from tests.edge.lane_bench import POLICY, START_MS, Bench, a_pass, trust_all
 
 CURFEW = POLICY.replace(
@@ -79,3 +80,15 @@ def test_a_lane_that_does_not_know_the_hour_asks_for_everything_and_leaves_it_to
     assert (verdict.verdict, verdict.reason) == ("escalate", "clock_untrusted")
     assert [(check.check, check.mode) for check in verdict.checks] == [("pass", "enforce"), ("temperature", "enforce")]
     assert bench.openings == 0
+
+
+def test_a_guard_reads_whom_the_policy_names_and_of_a_curfew_that_only_warns() -> None:
+    told = CURFEW + b'[told]\ncurfew = ["head", "first_head"]\n'
+    bench, _ = comes(told, "visitor", NIGHT, measured=False)
+    assert view(bench.lane, recording=True).call == "head first_head"
+    bench, _ = comes(CURFEW, "visitor", NIGHT, measured=False)
+    assert view(bench.lane, recording=True).call == ""
+    warns = CURFEW.replace(b'verdict = "deny"', b'verdict = "warn"')
+    bench, verdict = comes(warns, "visitor", NIGHT)
+    assert verdict.verdict == "allow"
+    assert view(bench.lane, recording=True).notes == ("curfew",)

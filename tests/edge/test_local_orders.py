@@ -174,6 +174,16 @@ def test_why_an_order_is_not_followed_is_told_once_and_ends_with_it(desk: Desk) 
     assert desk.desk.news()["policy@sunrise-garden/refused"] == ""
 
 
+def test_an_order_that_a_later_policy_takes_is_not_called_refused_any_longer(desk: Desk) -> None:
+    desk.give(CITY.replace("max_days = 14", "max_days = 3"), "grid-3")
+    desk.give(ORDER, "sunrise-garden")
+    assert desk.policy_id() == "city"
+    assert desk.desk.news()["policy@sunrise-garden/refused"]
+    desk.give(CITY.replace("version = 7", "version = 8"), "grid-3", 2)
+    assert desk.policy_id() == "city.8+night"
+    assert desk.desk.news()["policy@sunrise-garden/refused"] == ""
+
+
 def test_an_order_that_can_not_be_read_never_replaces_what_is_there(desk: Desk) -> None:
     desk.give(CITY, "grid-3")
     desk.give(ORDER.replace("valid_until", "until"), "sunrise-garden")

@@ -49,6 +49,14 @@ def test_nobody_is_told_to_scan_again_while_a_passage_is_under_way() -> None:
     assert _lane(begun).word.zh == "查验中"
 
 
+def test_whom_the_policy_names_is_said_after_what_to_do_and_alone_where_nobody_may_know_why() -> None:
+    refused = msgspec.structs.replace(LANES["deny"], reason="curfew", call="first_head head")
+    todo = _lane(refused).todo
+    assert todo.zh == "如有急需，请询问屏上所示工作人员；请联系第一网格长、网格长"
+    assert todo.en.endswith("; Call the first grid head and the grid head")
+    assert _lane(msgspec.structs.replace(refused, reason="wait_staff")).todo.zh == "请联系第一网格长、网格长"
+
+
 def test_a_code_without_a_row_stands_for_itself() -> None:
     assert _lane(msgspec.structs.replace(LANES["deny"], reason="brand_new")).reason.zh == "brand_new"
 

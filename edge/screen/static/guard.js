@@ -7,7 +7,7 @@ const GIVES_REASON = ["admit", "refuse", "walk_up", "clear_passback"];
 const $ = (id) => document.getElementById(id);
 const loadedAt = Date.now();
 let page = null, build = "", lastBeat = Date.now(), lastTick = Date.now(), chosen = "", muteUntil = 0;
-let act = "admit", why = "", judged = [];
+let act = "admit", why = "", judged = [], aimed = { id: "", passage: "" };
 const acknowledged = new Set();
 
 // ---- placing texts: always as text, never as markup
@@ -195,6 +195,8 @@ function repeat(now) {
 
 // ---- what the guard does
 function laneNow() { return page && page.lanes.find((lane) => lane.id === chosen); }
+// The lane that the open sheet is about, whatever has happened at others since.
+function laneAimed() { return page.lanes.find((lane) => lane.id === aimed.id) || laneNow(); }
 function closeSheets() { $("sheet").hidden = $("call").hidden = $("because").hidden = true; $("pin").value = $("form").elements.number.value = ""; $("lanes").inert = false; }
 function choices(node, items, picked, pick) {
   node.replaceChildren(...items.map(([code, zh, en]) => {
@@ -208,7 +210,7 @@ function choices(node, items, picked, pick) {
 }
 function fillSheet() {
   const ending = act === "drill_stop", byHand = act !== "acknowledge" && !ending;
-  const lane = laneNow();
+  const lane = laneAimed();
   const who = " · " + lane.title.zh + (lane.holder.zh ? " · " + lane.holder.zh : "");
   put($("sheet-title"), ending ? "结束演练 End the drill" : (byHand ? "人工处理 By hand" : "确认收到 Acknowledge") + who);
   $("acts").hidden = !byHand;
@@ -226,6 +228,7 @@ function openSheet(first) {
   closeSheets();
   act = first;
   why = "";
+  aimed = { id: laneNow().id, passage: laneNow().passage };
   $("form").reset();
   put($("refused"), "");
   fillSheet();
@@ -279,7 +282,8 @@ async function openWhy() {
 function mute() { muteUntil = Date.now() < muteUntil ? 0 : Date.now() + MUTE_MS; }
 async function send(event) {
   event.preventDefault();
-  const lane = laneNow(), form = { act, lane: lane.id, passage: lane.passage, reason: why, pin: $("pin").value };
+  const lane = laneAimed(), form = { act, lane: lane.id, passage: lane.passage, reason: why, pin: $("pin").value };
+  if (aimed.passage && lane.passage && aimed.passage !== lane.passage) return put($("refused"), "已是另一人，请关闭后重看 somebody else by now: close and look again");
   if (!$("reasons").hidden && !why) return put($("refused"), "请选择原因 choose a reason");
   if (act === "measured") {
     form.object_c = $("form").elements.object_c.valueAsNumber;

@@ -1,0 +1,71 @@
+"""A guard's act is for whom the sheet was opened for, in a real browser: never for whoever has come in the meantime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from edge.status import GuardAct
+from tests.browser import chromium, page_at
+from tests.edge.screen_client import PIN, Stage, screen
+from tools.screen_samples import LANES
+
+pytestmark = pytest.mark.end_to_end
+WAITS = LANES["escalate"]
+NEXT = msgspec.structs.replace(WAITS, passage="77", tail="9F9F")
+BESIDE = msgspec.structs.replace(WAITS, name="in-2", passage="88")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    with screen(stage):
+        yield stage
+
+
+@pytest.fixture
+def page(browser: Browser, stage: Stage) -> Iterator[Page]:
+    with page_at(browser, stage.url) as page:
+        expect(page.locator(".lane")).to_be_visible()
+        yield page
+
+
+def _admit(page: Page) -> None:
+    page.keyboard.press("2")
+    expect(page.locator("#sheet")).to_be_visible()
+    page.locator("#reasons button").first.click()
+
+
+def test_a_verdict_in_another_lane_does_not_turn_the_sheet_to_it(stage: Stage, page: Page) -> None:
+    quiet = msgspec.structs.replace(LANES["wait"], name="in-2")
+    stage.show(WAITS, quiet)
+    expect(page.locator(".lane[data-state=escalate]")).to_have_count(1)
+    _admit(page)
+    stage.show(WAITS, BESIDE)
+    expect(page.locator(".lane[data-state=escalate]")).to_have_count(2)
+    page.locator("#pin").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sheet")).to_be_hidden()
+    assert [(act.act, act.lane, act.passage) for act in stage.acts] == [("admit", "in-1", WAITS.passage)]
+
+
+def test_what_was_meant_for_one_person_is_not_sent_for_the_next(stage: Stage, page: Page) -> None:
+    stage.show(WAITS)
+    expect(page.locator(".lane[data-state=escalate]")).to_have_count(1)
+    _admit(page)
+    stage.show(NEXT)
+    page.locator("#pin").fill(PIN)
+    expect(page.locator(".lane")).to_contain_text("9F9F")
+    page.keyboard.press("Enter")
+    expect(page.locator("#refused")).to_contain_text("somebody else by now")
+    no_acts: list[GuardAct] = []
+    assert stage.acts == no_acts
