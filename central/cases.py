@@ -13,6 +13,7 @@ from central.store.sqlite import SqliteStore
 from checkpoint import reasons, topics
 from checkpoint.drill import DRILL
 from checkpoint.records import Cleared, Fault, Header, Payload, Verdict
+from checkpoint.verdict_watch import DISCREET
 
 FROM_GATE: Final = "gate"
 FORK: Final = "fork"
@@ -184,5 +185,8 @@ def alarm_of(header: Header, payload: Payload | None) -> tuple[str, int, str] | 
 
 def _priority(code: str, called: str) -> int:
     """By whose business the reason is, or by whom the policy calls instead, whichever is more urgent."""
+    if code == DISCREET:
+        # Whoever is told how urgent a case is would be told by the role that it is about a watch list.
+        return 1
     row = reasons.ALL.get(code)
     return min(_CALL_PRIORITY.get(role, 2) for role in (row.call if row else "", *called.split()))

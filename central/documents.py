@@ -15,6 +15,7 @@ from central.config import Config
 from central.foreign_trust import trust_content
 from central.keys import REGISTER
 from central.region_files import region_content
+from central.rollout_heard import take_up
 from central.store.rollouts import LIVE
 from central.store.sqlite import SqliteStore
 from checkpoint import cose, topics
@@ -29,7 +30,7 @@ from checkpoint.documents import (
     pack_document,
     read_document,
 )
-from checkpoint.local_order import parse_either
+from checkpoint.local_order import is_order, parse_either
 from checkpoint.regions import regions_from_content
 from checkpoint.site_wire import gates_from_content
 from checkpoint.status_list import status_from_content
@@ -59,12 +60,67 @@ def publish_document(
     """
     content = content_of(config, kind, file, not_before_ms, not_after_ms)
     with store.transaction():
-        _check_stages(store, kind, scope)
-        version = save_content(config, store, kind, scope, content, not_before_ms, not_after_ms, now_ms)
-        # Left of a roll-out that a store put back from a backup knows nothing of.
-        if any((place, what) == (scope, topics.staged_slot(kind)) for place, what, _, _ in store.documents()):
-            end_stages(store, kind, scope)
-        return version
+        if kind == "policy":
+            _check_takes_no_place(store, scope, content)
+        return _publish(config, store, kind, scope, content, not_before_ms, not_after_ms, now_ms)
+
+
+def publish_tried(
+    config: Config,
+    store: SqliteStore,
+    scope: str,
+    content: bytes,
+    tried_on: frozenset[tuple[str, str, int]],
+    not_before_ms: int,
+    not_after_ms: int,
+    now_ms: int,
+) -> int:
+    """The same for a policy or local order whose effect was shown to somebody while `tried_on` was out.
+
+    Raises DocumentError or KeyFileError; also if anything else was published since.
+    """
+    with store.transaction():
+        if policies_out(store) != tried_on:
+            raise DocumentError(
+                f"policy/{scope}: another policy was published meanwhile, so nothing was published: look at it again"
+            )
+        return _publish(config, store, "policy", scope, content, not_before_ms, not_after_ms, now_ms)
+
+
+def policies_out(store: SqliteStore) -> frozenset[tuple[str, str, int]]:
+    """Scope, kind and version of every policy and local order that is out, staged ones too."""
+    slots = ("policy", topics.staged_slot("policy"))
+    return frozenset((place, what, version) for place, what, version, _ in store.documents() if what in slots)
+
+
+def _publish(
+    config: Config,
+    store: SqliteStore,
+    kind: DocumentKind,
+    scope: str,
+    content: bytes,
+    not_before_ms: int,
+    not_after_ms: int,
+    now_ms: int,
+) -> int:
+    _check_stages(store, kind, scope)
+    version = save_content(config, store, kind, scope, content, not_before_ms, not_after_ms, now_ms)
+    # Left of a roll-out that a store put back from a backup knows nothing of.
+    if any((place, what) == (scope, topics.staged_slot(kind)) for place, what, _, _ in store.documents()):
+        end_stages(store, kind, scope)
+    return version
+
+
+def _check_takes_no_place(store: SqliteStore, scope: str, content: bytes) -> None:
+    """Raises DocumentError for a local order in the place of a policy, without which gates may ask for less."""
+    if not is_order(content):
+        return
+    out = [data for place, what, _, data in store.documents() if (place, what) == (scope, "policy")]
+    if any(not is_order(open_document(data).content) for data in out):
+        raise DocumentError(
+            f"policy/{scope} has a policy of its own, whose place this local order would take: use `policy publish`,"
+            " which says what that would change, or give the order to a narrower place"
+        )
 
 
 def _check_stages(store: SqliteStore, kind: str, scope: str) -> None:
@@ -156,6 +212,8 @@ def take_back(config: Config, store: SqliteStore, retained: Mapping[str, bytes],
         if topic == topics.document(document.scope, slot(document)) and document.version > newest:
             with store.transaction():
                 store.save_document(document.scope, slot(document), document.version, data, now_ms)
+                take_up(store, document, now_ms)
+                known[document.scope, slot(document)] = document.version
                 if document.kind == "status":
                     # The next list is made from the store, which must know what this one knew.
                     save_adopted(store, document)
@@ -183,9 +241,15 @@ def _check_usable(document: Document, now_ms: int) -> None:
 
 
 def replaced(store: SqliteStore, heard: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Those of these messages, by topic, that are not the document which the store has for their topic."""
+    """Those of these messages, by topic, that are not the document which the store has for their topic; also what is
+    left, or was put back, of a roll-out that is over."""
     ours = {topics.document(scope, kind): data for scope, kind, _, data in store.documents()}
-    return {topic: data for topic, data in heard.items() if topic in ours and data != ours[topic]}
+    return {topic: data for topic, data in heard.items() if _is_ours(topic, ours) and data != ours.get(topic, b"")}
+
+
+def _is_ours(topic: str, ours: Mapping[str, bytes]) -> bool:
+    # Another collector's stages are its own.
+    return topic in ours or topic.removesuffix(topics.staged_slot("")) in ours
 
 
 def content_of(config: Config, kind: DocumentKind, file: Path | None, not_before_ms: int, not_after_ms: int) -> bytes:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from checkpoint.policy import PolicyError
 
 _NOT_PUBLISHED = 1
+# How long gates take a policy that has no end of its own.
 
 _tree_option = click.option(
     "-c",
@@ -93,26 +94,28 @@ def policy_diff(config_file: Path | None, old: str, new: str, as_json: bool) -> 
 @config_option
 @click.option("--scope", required=True, help="Grid, site or gate id.")
 @click.option(
-    "--valid-days", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
-    help="How long gates go by it, from when it begins.",
+    "--valid-days", type=click.FloatRange(min=0, min_open=True),
+    help="How long gates take it, from when it begins. Default: until its own end; 30 if it has none.",
 )  # fmt: skip
 @click.option("--without-replay", is_flag=True, help="Don't try it on the passages of the last 7 days first.")
 @click.option("--yes", is_flag=True, help="Publish without asking.")
 @click.argument("file", type=file_path)
 @json_option
 def policy_publish(
-    config_file: Path, scope: str, valid_days: float, without_replay: bool, yes: bool, file: Path, as_json: bool
-) -> None:
+    config_file: Path, scope: str, valid_days: float | None, without_replay: bool, yes: bool, file: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Show what FILE would change: what is odd in it, who is treated otherwise, which verdicts of the last 7 days would
     have been other ones. Then ask, and publish it for SCOPE. Exit code 1: it was not published."""
-    from central.documents import publish_document
+    from central.documents import policies_out, publish_tried
+    from central.policy_standing import taken_until_ms
     from central.policy_trial import as_json as values
     from central.policy_trial import lines, tried
 
     if as_json and not yes:
         fail("--json asks nothing: add --yes, or leave it out and answer")
     with opened(config_file) as (config, store):
-        now_ms, text = utc_ms(), _read(file)
+        now_ms, text, out = utc_ms(), _read(file), policies_out(store)
         trial = tried(store, registry_of(config, store), text, scope, now_ms, with_replay=not without_replay)
         if not as_json:
             _say(lines(trial, file.name))
@@ -123,8 +126,9 @@ def policy_publish(
             fail(f"{file}: was written to meanwhile, so nothing was published: look at it again")
         # Before its time gates keep it beside the one that they follow.
         from_ms = max(now_ms - SKEW_MS, int(trial.checked.policy.valid_from.timestamp() * 1000))
-        until_ms = max(now_ms, from_ms) + int(valid_days * DAY_S * 1000)
-        version = publish_document(config, store, "policy", scope, file, from_ms, until_ms, now_ms)
+        valid_ms = int((valid_days or 0) * DAY_S * 1000)
+        until_ms = taken_until_ms(trial.checked.policy, valid_ms, max(now_ms, from_ms))
+        version = publish_tried(config, store, scope, text, out, from_ms, until_ms, now_ms)
     if as_json:
         _say([_json(values(trial) | {"scope": scope, "document": version, "not_after": until_ms})])
     else:

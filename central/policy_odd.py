@@ -9,7 +9,7 @@ from central.policy_cells import CLASSES, LEVELS, Cell, cells, treatment_at
 from central.policy_slots import slots_of
 from central.policy_words import checks_said, class_said
 from checkpoint.explain_words import LEVELS as LEVEL_WORDS
-from checkpoint.explain_words import Said, joined, reason_said, said
+from checkpoint.explain_words import Said, joined, plain, reason_said, said
 from checkpoint.local_order import LocalOrder
 from checkpoint.passes import PassClass
 from checkpoint.policy_lines import Path
@@ -116,7 +116,7 @@ def _of_names(rules: tuple[Rule, ...]) -> Found:
                 "name_twice",
                 ("rule", index, "name"),
                 Said(
-                    f"规则名“{name}”用了两次：记录只写规则名",
+                    f"规则名“{plain(name)}”用了两次：记录只写规则名",
                     f"two rules are called {name!r}, and records only tell the name",
                 ),
             )
@@ -127,13 +127,13 @@ def _unreached(policy: Policy, seen: _Seen) -> Found:
     for index, rule in enumerate(policy.rules):
         if id(rule) in used:
             continue
-        takers = dict.fromkeys(seen[cell].name for cell in seen if _is_for(rule, cell))
+        takers = dict.fromkeys(plain(seen[cell].name) for cell in seen if _is_for(rule, cell))
         names = list(takers)[:_SHOWN]
         yield (
             "unreached",
             ("rule", index),
             Said(
-                f"规则“{rule.name}”永远用不到：前面的“{'”“'.join(names)}”已包括其全部情形，请调整顺序或删去",
+                f"规则“{plain(rule.name)}”永远用不到：前面的“{'”“'.join(names)}”已包括其全部情形，请调整顺序或删去",
                 f"rule {rule.name!r} is never used: {_quoted(names)} before it takes all; move it up or take it out",
             ),
         )
@@ -157,7 +157,7 @@ def _open_to_all(policy: Policy, seen: _Seen) -> Found:
                 "open",
                 ("rule", index),
                 Said(
-                    f"规则“{rule.name}”进入时不查通行码：任何人都能进",
+                    f"规则“{plain(rule.name)}”进入时不查通行码：任何人都能进",
                     f"rule {rule.name!r} asks for no pass on the way in: anybody comes in",
                 ),
             )

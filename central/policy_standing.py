@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files
+from typing import Final
 
 import msgspec
 
@@ -12,8 +13,10 @@ from central.registry import Registry
 from central.store.sqlite import SqliteStore
 from checkpoint.documents import open_document
 from checkpoint.local_order import LocalOrder, combine, parse_either
-from checkpoint.policy import PolicyError, parse_policy
+from checkpoint.policy import PolicyError, in_force, parse_policy
 from checkpoint.policy_schema import Policy
+
+_ENDLESS_MS: Final = 30 * 86_400_000
 
 
 class ScopeError(ValueError):
@@ -38,13 +41,21 @@ def standing(store: SqliteStore, registry: Registry, scope: str, now_ms: int) ->
 
 def under(store: SqliteStore, registry: Registry, scope: str, now_ms: int) -> Standing:
     """What an order for `scope` comes on top of. Raises ScopeError; also where it would take a policy's place."""
-    published, line = dict(_published(store, now_ms)), line_of(store, registry, scope)
-    if isinstance(published.pop(scope, None), Policy):
+    published, line, now_s = dict(_published(store, now_ms)), line_of(store, registry, scope), now_ms / 1000
+    own = published.pop(scope, None)
+    if isinstance(own, Policy) and not (_is_over(own, now_s) or _is_wider_too(own, published, line, now_s)):
         raise ScopeError(
             f"{scope} has a policy of its own, whose place an order would take: give the order to a narrower place, or"
             " publish that policy for a wider one first"
         )
-    return _composed(published, line, now_ms / 1000)
+    return _composed(published, line, now_s)
+
+
+def _is_wider_too(own: Policy, published: Mapping[str, Policy | LocalOrder], line: Sequence[str], now_s: float) -> bool:
+    """Whether a place is left with the same policy, in this version or a later one, when its own goes."""
+    wider = [one for place in line if isinstance(one := published.get(place), Policy)]
+    found = in_force(wider, now_s)
+    return found is not None and found.id == own.id and found.version >= own.version
 
 
 def on_top(old: Policy, text: bytes) -> Policy:
@@ -54,16 +65,12 @@ def on_top(old: Policy, text: bytes) -> Policy:
 
 
 def _composed(published: Mapping[str, Policy | LocalOrder], line: Sequence[str], now_s: float) -> Standing:
-    here = [(place, published[place]) for place in line if place in published]
-    found = Standing(_everyday(), "")
-    for place, one in reversed(here):
-        if not one.in_force_at(now_s):
-            continue
-        if isinstance(one, Policy):
-            found = Standing(one, place)
-            continue
-        with suppress(PolicyError):
-            found = Standing(combine(found.policy, one), place)
+    timely = [(place, one) for place in line if (one := published.get(place)) and one.in_force_at(now_s)]
+    found = next((Standing(one, place) for place, one in timely if isinstance(one, Policy)), Standing(_everyday(), ""))
+    for place, one in reversed(timely):
+        if isinstance(one, LocalOrder):
+            with suppress(PolicyError):
+                found = Standing(combine(found.policy, one), place)
     return found
 
 
@@ -124,8 +131,23 @@ def published_ever(store: SqliteStore) -> Iterator[Policy | LocalOrder]:
     for data in (row[0] for row in rows.fetchall()):
         with suppress(PolicyError):
             yield parse_either(open_document(data).content)
+    # The documents of stages that are over are gone, and records name their policies for ever.
+    for row in store.rollouts():
+        with suppress(PolicyError):
+            yield parse_either(row.content)
     yield _everyday()
 
 
 def _everyday() -> Policy:
     return parse_policy((files("firmware_config") / "policies" / "everyday.toml").read_bytes())
+
+
+def taken_until_ms(policy: Policy | LocalOrder, valid_ms: int, from_ms: int) -> int:
+    """Until when gates take it that begins at `from_ms`. `valid_ms` 0: until its own end, 30 days if it has none.
+
+    So a gate that is new, or has a new disk, gets it for as long as the others follow it.
+    """
+    ends_ms = int(policy.valid_until.timestamp() * 1000) if policy.valid_until else 0
+    if not valid_ms and ends_ms > from_ms:
+        return ends_ms
+    return from_ms + (valid_ms or _ENDLESS_MS)

@@ -60,12 +60,14 @@ def tried(
     new = checked.policy
     if isinstance(new, LocalOrder):
         new = combine(under(store, registry, scope, now_ms).policy, new)
-    report = None
-    if with_replay:
-        report = replay.replay(store, registry, replay.policies_of(store), new, now_ms - TRIED_MS, now_ms, scope=scope)
-    found = difference(now.policy, new, upwards_in(registry))
     within = inside(store, registry, scope, now_ms)
     narrower = tuple(place for place, one in within if isinstance(one, Policy))
+    report = None
+    if with_replay:
+        since_ms = now_ms - TRIED_MS
+        olds = replay.policies_of(store)
+        report = replay.replay(store, registry, olds, new, since_ms, now_ms, scope=scope, spared=narrower)
+    found = difference(now.policy, new, upwards_in(registry))
     orders = tuple((place, _against(new, one)) for place, one in within if isinstance(one, LocalOrder))
     return Trial(checked, found, now.scope, narrower, orders, report, registry.zone)
 

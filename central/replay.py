@@ -8,7 +8,7 @@ What a record does not say is not guessed: such records are counted apart, with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +20,7 @@ from central.replay_words import lines
 from central.store.base import Mark
 from central.store.sqlite import SqliteStore
 from checkpoint.drill import is_drill
-from checkpoint.local_order import LocalOrder, recompose
+from checkpoint.local_order import LocalOrder, has_orders, recompose, with_orders_of
 from checkpoint.policy_schema import Policy
 from checkpoint.policy_time import local_time
 from checkpoint.records import Verdict, decode_header, decode_payload
@@ -79,19 +79,21 @@ def replay(
     examples: int = 3,
     *,
     scope: str | None = None,
+    spared: Collection[str] = (),
 ) -> Report:
     """What `new` would have said of the verdicts from `since_ms` until before `until_ms`, as if it had been in force.
 
-    `olds`: the policies that the records name, by id and version. `scope`: a grid, site or gate; None: all.
-    `examples`: how many records are named for each kind of change. Raises ReplayError for an unknown scope.
+    `olds`: the policies that the records name, by id and version. `scope`: a grid, site or gate; None: all. `spared`:
+    places in it that keep a policy of their own. `examples`: how many records are named for each kind of change.
+    Raises ReplayError for an unknown scope.
     """
     if scope is not None and not _is_known(store, registry, scope):
         raise ReplayError(f"scope {scope!r} is no grid or site of the tree and no enrolled gate: correct it")
-    tally = Tally(new, since_ms, until_ms, examples)
+    tally, without = Tally(new, since_ms, until_ms, examples), frozenset(spared)
     with store.snapshot():
         replays = _Replays(olds, list(orders_in(store)), new)
         for row in _rows(store, since_ms, until_ms):
-            _count(row, registry, replays, tally, scope)
+            _count(row, registry, replays, tally, scope, without)
     return tally.report()
 
 
@@ -109,8 +111,14 @@ class _Replays:
         name = (verdict.policy, verdict.policy_version)
         if name not in self._made:
             then = self._olds.get(name) or recompose(*name, self._olds.values(), self._orders)
-            self._made[name] = None if then is None else Replay(then, self._new)
+            self._made[name] = None if then is None else Replay(then, self._new_for(verdict))
         return self._made[name]
+
+    def _new_for(self, verdict: Verdict) -> Policy:
+        """The orders that were on the old policy stay on the new one, as at a gate, if that is no order itself."""
+        if has_orders(self._new):
+            return self._new
+        return with_orders_of(verdict.policy, verdict.policy_version, self._new, self._orders)
 
 
 def _rows(store: SqliteStore, since_ms: int, until_ms: int) -> Iterator[_Row]:
@@ -118,11 +126,17 @@ def _rows(store: SqliteStore, since_ms: int, until_ms: int) -> Iterator[_Row]:
     return map(_Row._make, store.connection.execute(_VERDICTS, (since_ms, until_ms, int(Mark.REPEAT))))
 
 
-def _count(row: _Row, registry: Registry, replays: _Replays, tally: Tally, scope: str | None) -> None:
+def _count(
+    row: _Row, registry: Registry, replays: _Replays, tally: Tally, scope: str | None, spared: frozenset[str]
+) -> None:  # fmt: skip
     header = decode_header(row.header)
     grids = grids_of(registry, header.grid)
     verdict = _verdict(row)
-    if scope is not None and scope not in (row.gate, *grids) and not _is_of_site(verdict, scope):
+    here = (row.gate, *([verdict.where.site] if isinstance(verdict, Verdict) else []), *grids)
+    if scope is not None and scope not in here:
+        return
+    if spared.intersection(here):
+        tally.left_out("own_policy")
         return
     if isinstance(verdict, str):
         tally.left_out(verdict)
@@ -144,10 +158,6 @@ def grids_of(registry: Registry, grid: str) -> tuple[str, ...]:
     if grid not in registry.tree.grids:
         return (grid,)
     return tuple(path.rpartition("/")[2] for path in line_of(registry.path_of(grid)))
-
-
-def _is_of_site(verdict: Verdict | str, scope: str) -> bool:
-    return isinstance(verdict, Verdict) and verdict.where.site == scope
 
 
 def _verdict(row: _Row) -> Verdict | str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from central.registry import DEFAULT_ZONE
 from central.replay_report import Change, Report, Unknown
-from checkpoint.explain_words import CHECKS, CLASSES, VERDICTS, Said, joined, reason_said, said
+from checkpoint.explain_words import CHECKS, CLASSES, VERDICTS, Said, joined, plain, reason_said, said
 
 # What a record does not say, by the names of checkpoint.replaying.
 _LACKS: Final = {
@@ -49,6 +49,7 @@ _LACKS: Final = {
 }  # fmt: skip
 _LEFT_OUT: Final = {
     "drill": Said("演练", "of a drill"),
+    "own_policy": Said("所在范围另有策略", "at places that keep a policy of their own"),
     "purged": Said("已按保存期限清除", "deleted after their time"),
     "unread": Said("出自新版本，无法读取", "written by a newer version"),
     "policy_unknown": Said("所依策略此处无文本", "made under a policy whose text is not here"),
@@ -103,10 +104,11 @@ def _section(changes: Iterable[Change], title: Said) -> list[str]:
 
 def _change(change: Change) -> list[str]:
     was, now = VERDICTS[change.was], VERDICTS[change.now]
+    rule = plain(change.rule)
     before, after = reason_said(change.was_reason), reason_said(change.now_reason) if change.now_reason else _OTHER
     return [
-        f"  {change.n}  {was.zh}（{before.zh}）→ {now.zh}（{after.zh}），规则“{change.rule}”",
-        f'      {was.en} ({before.en}) -> {now.en} ({after.en}), rule "{change.rule}"',
+        f"  {change.n}  {was.zh}（{before.zh}）→ {now.zh}（{after.zh}），规则“{rule}”",
+        f'      {was.en} ({before.en}) -> {now.en} ({after.en}), rule "{rule}"',
         *_who_and_where(change),
     ]
 

@@ -14,7 +14,7 @@ from central.command_parts import DAY_S, config_option, fail, file_path, json_op
 from central.rollout_plan import DEFAULT_STOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from central.config import Config
     from central.registry import Registry
@@ -42,20 +42,24 @@ def rollout() -> None:
 @click.option(
     "--stop-when", default=DEFAULT_STOP, show_default=True, help="Stop by itself when a share rises so much; or never."
 )
-@click.option("--valid-days", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True)
+@click.option(
+    "--valid-days", type=click.FloatRange(min=0, min_open=True),
+    help="How long gates take it. Default: until its own end; 30 if it has none.",
+)  # fmt: skip
+@click.option("--anyway", is_flag=True, help="Although a local order would not be followed any more.")
 @_by
 @_why
 @json_option
 def rollout_start(
-    config_file: Path, file: Path, scope: str, stages: str, stop_when: str, valid_days: float, by: str | None,
-    why: str, as_json: bool,
+    config_file: Path, file: Path, scope: str, stages: str, stop_when: str, valid_days: float | None, anyway: bool,
+    by: str | None, why: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Give the policy in FILE to the gates of the first stage. All others keep what they have; new ones get that."""
     from central.rollout import Wanted, Who, start
 
     with opened(config_file) as (config, store):
         registry = registry_of(config, store)
-        wanted = Wanted(file.read_bytes(), scope, stages, stop_when, int(valid_days * DAY_S * 1000))
+        wanted = Wanted(file.read_bytes(), scope, stages, stop_when, int((valid_days or 0) * DAY_S * 1000), anyway)
         row = start(config, store, registry, wanted, Who(by or getuser(), utc_ms(), why))
         _show(store, registry, row, as_json)
 
@@ -129,19 +133,26 @@ def rollout_back(config_file: Path, scope: str | None, by: str | None, why: str,
 def _one(
     config_file: Path, scope: str | None, ended: bool = False
 ) -> Iterator[tuple[Config, SqliteStore, Registry, RolloutRow]]:
-    """The roll-out that is meant: the only one under way, or that of the scope. `ended`: else the last that ended."""
+    """The roll-out that is meant: the only one under way, or that of the scope. `ended`: else the last of the scope."""
     from central.rollout import live
 
     with opened(config_file) as (config, store):
         found = live(store, scope)
         if not found and ended:
-            found = [row for row in store.rollouts() if scope in (None, row.scope)][:1]
+            found = _last_of_each(row for row in store.rollouts() if scope in (None, row.scope))
         if not found:
             of = f" of policy/{scope}" if scope else ""
             fail(f"no roll-out{of} is under way: `rollout show --all` lists the others")
         if len(found) > 1:
-            fail(f"several roll-outs are under way: name one with --scope {', '.join(row.scope for row in found)}")
+            fail(f"there are several roll-outs: name one with --scope {', '.join(row.scope for row in found)}")
         yield config, store, registry_of(config, store), found[0]
+
+
+def _last_of_each(rows: Iterable[RolloutRow]) -> list[RolloutRow]:
+    found: dict[str, RolloutRow] = {}
+    for row in rows:
+        found.setdefault(row.scope, row)
+    return list(found.values())
 
 
 def _check_ready(store: SqliteStore, registry: Registry, row: RolloutRow) -> None:

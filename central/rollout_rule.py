@@ -13,8 +13,10 @@ from central.store.rollouts import RolloutGate
 # Fewer verdicts by the new policy say nothing; a gate with fewer before it is compared with nothing.
 LEAST_AFTER: Final = 30
 LEAST_BEFORE: Final = 30
-# An excess within so many standard deviations is what chance does by itself.
+# An excess within so many standard deviations is what chance does by itself; of hundreds of gates, each looked at alone
+# time and again, chance makes more.
 _SIGMAS: Final = 2.0
+_SIGMAS_ALONE: Final = 5.0
 # Where something hardly ever happened, one or two of it are no jump.
 _NEVER_A_JUMP: Final = 2.0
 
@@ -40,7 +42,7 @@ class Compared:
         return self.told and self.seen > self.limit
 
 
-def compare(gates: Iterable[RolloutGate], rule: StopRule) -> Compared:
+def compare(gates: Iterable[RolloutGate], rule: StopRule, sigmas: float = _SIGMAS) -> Compared:
     """Each gate is measured by its own past, so that a busy gate and a quiet one may be in one stage."""
     verdicts, seen, expected = 0, 0, 0.0
     for gate in gates:
@@ -52,8 +54,16 @@ def compare(gates: Iterable[RolloutGate], rule: StopRule) -> Compared:
         # One more in two more: what never happened before may happen once (rule of succession).
         expected += gate.after_all * (before + 1) / (gate.before_all + 2)
     allowed = expected * (1 + rule.percent / 100)
-    limit = max(_NEVER_A_JUMP, allowed + _SIGMAS * sqrt(allowed))
+    limit = max(_NEVER_A_JUMP, allowed + sigmas * sqrt(allowed))
     return Compared(rule.figure, verdicts, seen, expected, limit)
+
+
+def alone(gates: Iterable[RolloutGate], rule: StopRule) -> tuple[RolloutGate, Compared] | None:
+    """The gate whose own figure is farthest above its own limit: among many good ones a bad one is no share at all."""
+    found = [(gate, compare([gate], rule, _SIGMAS_ALONE)) for gate in gates]
+    return max(
+        ((gate, one) for gate, one in found if one.jumped), key=lambda pair: pair[1].seen - pair[1].limit, default=None
+    )
 
 
 def _counts(gate: RolloutGate, figure: Figure) -> tuple[int, int]:

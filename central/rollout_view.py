@@ -10,7 +10,7 @@ from central import rollout
 from central.registry import Registry
 from central.rollout_plan import parse_stages, parse_stop
 from central.rollout_rule import Compared, compare
-from central.rollout_watch import answer_of
+from central.rollout_watch import answer_of, printable
 from central.store.base import GateRow, GateState
 from central.store.rollouts import LIVE, RolloutAct, RolloutGate, RolloutRow
 from central.store.sqlite import SqliteStore
@@ -122,7 +122,7 @@ def _gate(
 ) -> RolloutGateView:
     # After it was taken back every gate is offered the old text again.
     answer, why = answer_of(state, row) if inside or row.state == "back" else ("outside", "")
-    has = "" if state is None else state.versions.get(f"policy@{row.scope}", "")
+    has = "" if state is None else printable(state.versions.get(f"policy@{row.scope}", ""))
     counts = (known.after_all, known.after_deny, known.after_escalate) if known is not None else (0, 0, 0)
     return RolloutGateView(gate.gate, answer, has[:20], state is not None and state.online, why, *counts)
 

@@ -66,7 +66,7 @@ class RolloutGate:
 
 @dataclass(frozen=True, slots=True)
 class RolloutAct:
-    """One thing that was done: started, next, stopped, jumped, back."""
+    """One thing that was done: started, next, stopped, jumped, back, or heard from the broker after a restore."""
 
     at_ms: int
     act: str
@@ -84,6 +84,10 @@ class RolloutTables:
     def rollouts(self) -> list[RolloutRow]:
         """Every roll-out, the newest first."""
         return [RolloutRow(*row) for row in self._conn.execute(f"{_ROLLOUT} ORDER BY no DESC")]
+
+    def rollout(self, no: int) -> RolloutRow | None:
+        row = self._conn.execute(f"{_ROLLOUT} WHERE no = ?", (no,)).fetchone()
+        return RolloutRow(*row) if row else None
 
     def save_rollout(self, row: RolloutRow) -> None:
         self._conn.execute(
@@ -132,5 +136,12 @@ class RolloutTables:
         )
         return dict(rows.fetchall())
 
-    def gate_of_epoch(self, epoch_id: int) -> int:
-        return int(self._conn.execute("SELECT gate_no FROM epoch WHERE id = ?", (epoch_id,)).fetchone()[0])
+    def verdicts_after(self, position: int, policy: str, limit: int) -> list[tuple[int, int, bytes | None]]:
+        """(record id, gate number, payload) of verdicts that came after the record with id `position`, in that order;
+        no payload where it does not count, was deleted, or has not the policy's id in it."""
+        return self._conn.execute(
+            "SELECT record.id, gate_no, CASE WHEN mark = 1 AND instr(payload, CAST(? AS BLOB)) > 0 THEN payload END"
+            " FROM record JOIN epoch ON epoch.id = epoch_id LEFT JOIN payload ON record_id = record.id"
+            " WHERE record.id > ? AND kind = 'verdict' ORDER BY record.id LIMIT ?",
+            (policy, position, limit),
+        ).fetchall()

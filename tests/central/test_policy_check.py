@@ -145,6 +145,12 @@ def test_lines_are_right_in_a_file_with_windows_line_ends():
     assert found(crlf) == found(source)
 
 
+def test_no_name_of_a_rule_reaches_a_terminal_with_control_signs():
+    source = text(MEASURED, MEASURED.replace("visitors", r"x\u001b[2J")) + EVERYBODY.replace("everybody", r"x\u001b[2J")
+    assert {"name_twice", "unreached"} <= set(found(source))
+    assert "\x1b" not in "".join(lines(check_policy(source.encode(), NOW_S), "a.toml"))
+
+
 def test_the_json_of_a_check_has_codes_and_lines():
     made = as_json(check_policy(text(CREW, last=f"{EVERYBODY}[quota]\nevery_days = 2\n").encode(), NOW_S))
     assert made["ok"]

@@ -171,6 +171,16 @@ def test_until_a_policy_begins_its_place_follows_the_one_before(home):
     assert "（sample 1）→" in run("policy", "diff", "donghu-7", write("b.toml", text(version=3)))
 
 
+def test_a_new_gate_can_take_a_policy_for_as_long_as_others_follow_it(home):
+    def taken_until_ms(source: str, *more: str) -> int:
+        return int(json.loads(publish("donghu", source, "--json", *more))["not_after"])
+
+    assert taken_until_ms(text().replace("2026-12-01", "2027-02-01")) == 1_801_411_200_000
+    assert taken_until_ms(text(version=2), "--valid-days", "3") == NOW_MS + 3 * 86_400_000
+    endless = text(version=3).replace("valid_until = 2026-12-01T00:00:00+08:00\n", "")
+    assert taken_until_ms(endless) == NOW_MS + 30 * 86_400_000
+
+
 def test_a_policy_whose_time_is_over_is_no_longer_what_a_place_follows(home, monkeypatch):
     publish("donghu", text(version=1))
     assert "（sample 1）→" in run("policy", "diff", "donghu", write("b.toml", text(version=2)))
@@ -207,6 +217,41 @@ def test_an_order_never_takes_the_place_of_a_policy(home):
     publish("donghu", text(last=EVERYBODY + LOCAL))
     assert "has a policy of its own" in publish("donghu", ORDER, code=2)
     assert published(home)["donghu"][0] == 1
+
+
+def test_an_order_may_take_the_place_of_a_policy_that_holds_around_it_too(home):
+    publish("donghu", text(last=EVERYBODY + LOCAL))
+    publish("wuhan", text(last=EVERYBODY + LOCAL))
+    publish("donghu", ORDER)
+    assert published(home)["donghu"] == (2, ORDER.encode())
+    # An older policy around it may ask for less.
+    publish("luojia", text(version=2, last=EVERYBODY + LOCAL))
+    assert "has a policy of its own" in publish("luojia", ORDER.replace("east-week", "west-week"), code=2)
+
+
+def test_an_order_takes_no_policys_place_unlooked_at_either(home):
+    publish("donghu", text(last=EVERYBODY + LOCAL))
+    order = ("document", "publish", "--kind", "policy", "--scope", "donghu", write("order.toml", ORDER))
+    assert "whose place this local order would take" in run(*order, code=2)
+    assert published(home)["donghu"][0] == 1
+
+
+def test_an_order_of_a_wider_place_counts_on_a_narrower_policy_as_at_the_gate(home):
+    publish("wuhan", text(last=EVERYBODY + LOCAL))
+    publish("donghu", ORDER)
+    publish("donghu-7", text(version=2, last=EVERYBODY + LOCAL))
+    assert "（sample.2+east-week 1）→" in run("policy", "diff", "donghu-7", write("b.toml", text(version=3)))
+
+
+def test_what_was_looked_at_beside_another_policy_is_not_published(home, monkeypatch):
+    def somebody_else(scope: str) -> bool:
+        write("other.toml", text(MASKS, version=5))
+        return bool(run("policy", "publish", "other.toml", "--scope", "wuhan", "--yes"))
+
+    file = write("b.toml", text())
+    monkeypatch.setattr(policy_commands, "_agreed", somebody_else)
+    assert "was published meanwhile" in run("policy", "publish", file, "--scope", "donghu", code=2)
+    assert list(published(home)) == ["wuhan"]
 
 
 def test_a_file_that_changes_while_it_is_looked_at_is_not_published(home, monkeypatch):

@@ -15,6 +15,7 @@ from central.cli import main
 from central.registry import Registry
 from central.replay import ReplayError, lines, policies_of, replay
 from checkpoint.documents import Document, pack_document
+from checkpoint.local_order import combine, parse_order
 from checkpoint.passes import Pass, PassClass, Presented
 from checkpoint.policy import parse_policy
 from checkpoint.policy_schema import Policy
@@ -233,6 +234,48 @@ def test_rules_for_hours_go_by_the_time_of_the_place(core, winter):
     assert tried(core, without.replace("version = 7", "version = 8")).changed == 0
 
 
+LOCAL = '[local]\nmay = ["modes", "hours"]\nmax_days = 60\n'
+ORDER = (
+    HEAD.format(version=3)
+    .replace('"winter"', '"nights"')
+    .replace("2020-01-01", "2026-08-01")
+    .replace("2100-01-01", "2026-09-30")
+    + """order_of = "winter"
+
+[[rule]]
+name = "外卖止步 couriers wait"
+class = ["courier"]
+checks = ["pass", "temperature"]
+verdict = "escalate"
+reason = "curfew"
+"""
+)
+
+
+def test_an_order_that_was_on_the_old_policy_stays_on_the_new_one(core, gate):
+    publish(core, WINTER + LOCAL)
+    document = Document(1, "policy", "donghu-7", 1, 0, 2**50, 100, ORDER.encode())
+    with core.store.transaction():
+        data = pack_document(Ed25519PrivateKey.from_private_bytes(bytes(32)), document)
+        core.store.save_document("donghu-7", "policy", 1, data, core.now_ms)
+    under = combine(parse_policy((WINTER + LOCAL).encode()), parse_order(ORDER.encode()))
+    made = [verdict("courier", NORMAL, under), verdict("visitor", NORMAL, under)]
+    assert [each.reason for each in made] == ["curfew", "all_ok"]
+    send(core, gate, made)
+    report = tried(core, (WINTER + LOCAL).replace("version = 7", "version = 8"))
+    assert (report.records, report.same) == (2, 2)
+    # A policy that takes no orders is followed without, and what halted nobody before the order might then.
+    assert tried(core, WINTER.replace("version = 7", "version = 8")).same == 1
+
+
+def test_places_that_keep_their_own_policy_are_left_out(core, winter):
+    for place in ("gate-1", "east", "donghu-7"):
+        report = tried(core, SPRING, scope="wuhan", spared=[place])
+        assert (report.records, report.left_out) == (0, {"own_policy": 10})
+        assert any("keep a policy of their own" in line for line in lines(report))
+    assert tried(core, SPRING, scope="wuhan", spared=["donghu-8"]).records == 10
+
+
 def test_a_party_under_other_limits_can_t_be_told(core, gate):
     policy = publish(core, WINTER)
     two = verdict("resident", NORMAL, policy)
@@ -262,6 +305,19 @@ def test_the_command_gives_one_json_object(core, winter, tmp_path):
     result = CliRunner().invoke(main, [*_home(tmp_path), "--json", str(tmp_path / "spring.toml")])
     found = json.loads(result.output)
     assert (found["records"], found["changed"], found["unknown"][0]["names"]) == (10, 3, ["mask"])
+
+
+def test_a_local_order_is_tried_on_top_of_what_its_place_follows(core, gate, tmp_path):
+    policy = publish(core, WINTER + LOCAL)
+    send(core, gate, week(policy))
+    words = _home(tmp_path)
+    (tmp_path / "order.toml").write_text(ORDER.replace("2026-08-01", "2026-09-01"))
+    asked = CliRunner().invoke(main, [*words, str(tmp_path / "order.toml")])
+    assert (asked.exit_code, "add --scope" in asked.output) == (2, True)
+    found = CliRunner().invoke(main, [*words, str(tmp_path / "order.toml"), "--scope", "gate-1", "--json"])
+    assert found.exit_code == 0, found.output
+    made = json.loads(found.output)
+    assert (made["policy"], made["changed"]) == ("winter.7+nights", 1)
 
 
 def test_a_policy_that_is_none_is_refused_with_its_line(core, winter, tmp_path):

@@ -61,10 +61,10 @@ class Office:
         self.broker = Broker()
         self.publisher = Publisher(self.store, self.registry, self.broker, lambda: self.now_ms, "urn:test")
 
-    def first(self, content: bytes = OLD) -> int:
+    def first(self, content: bytes = OLD, days: int = 3650) -> int:
         file = self.config.keys_dir.parent / "policy.toml"
         file.write_bytes(content)
-        end_ms = self.now_ms + 30 * DAY_MS
+        end_ms = self.now_ms + days * DAY_MS
         return publish_document(self.config, self.store, "policy", "wuhan", file, self.now_ms, end_ms, self.now_ms)
 
     def start(self, stages: str, content: bytes = NEW, stop_when: str = DEFAULT_STOP) -> RolloutRow:
@@ -170,6 +170,17 @@ def test_the_way_back_is_the_old_content_under_a_new_version_for_every_gate(offi
     assert (topic, open_document(data).version, open_document(data).content) == (BASE, 3, OLD)
 
 
+@pytest.mark.parametrize(("valid_ms", "lasts_ms"), [(0, None), (5 * DAY_MS, 5 * DAY_MS)])
+def test_gates_take_what_goes_out_in_stages_until_its_own_end_or_as_long_as_was_said(office, valid_ms, lasts_ms):
+    office.first()
+    wanted = Wanted(NEW, "wuhan", "gate:gate-1,all", DEFAULT_STOP, valid_ms)
+    rollout.start(office.config, office.store, office.registry, wanted, office.who())
+    began_ms = office.now_ms
+    staged = [open_document(data) for topic, data in office.publish().items() if topic.endswith("/staged")]
+    ends_ms = 4_102_329_600_000 if lasts_ms is None else began_ms + lasts_ms
+    assert [one.not_after for one in staged] == [ends_ms]
+
+
 def test_a_finished_one_can_be_taken_back_until_something_else_is_published(office):
     office.start("all")
     assert office.has("gate-3") == NEW
@@ -245,8 +256,12 @@ def test_the_broker_never_brings_back_a_stage_that_is_over(office):
     retained = office.publish()
     office.back()
     assert take_back(office.config, office.store, retained, office.now_ms) == []
-    assert replaced(office.store, {STAGED: retained[STAGED]}) == {}
     assert set(office.publish()) == {BASE}
+    # A broker that was put back from its own backup retains it again: it is emptied again, and that is the end of it.
+    assert list(replaced(office.store, {STAGED: retained[STAGED]})) == [STAGED]
+    assert replaced(office.store, {STAGED: b""}) == {}
+    of_another = STAGED.replace("wuhan", "changsha")
+    assert replaced(office.store, {of_another: retained[STAGED]}) == {}
 
 
 def test_a_restored_store_learns_of_a_stage_from_the_broker(office):

@@ -90,6 +90,13 @@ def test_a_jump_stops_the_rollout_and_opens_one_case(office, street):
     assert office.store.rollout_acts(1)[-1].act == "jumped"
 
 
+def test_a_local_order_on_the_new_policy_hides_no_jump(office, street):
+    begun(office)
+    street.people("gate-2", 20, 20, policy="winter.2+quiet-nights", policy_version=1)
+    [words] = office.watch()
+    assert "escalate 20/40" in words
+
+
 def test_verdicts_of_the_old_policy_and_of_gates_outside_do_not_count(office, street):
     office.start("gate:gate-1,all")
     office.says("gate-1", policy_at_wuhan="2")

@@ -140,7 +140,13 @@ def test_a_gate_writes_its_own_topics_and_the_collector_hears_it(user, what):
     + ["guankou/1/gate/a/watermark", "guankou/1/gate/a/command", "guankou/1/gate/a/records/x"]
     + ["guankou/1/site/court/seen/b", "guankou/1/site/court/seen/c", "guankou/1/site/moon/seen/a"]
     + ["guankou/1/site/court/seen/a/x"]
-    + ["guankou/1/document/grid/policy", "guankou/1/summary/city", "guankou/1/passage/city", "other"],
+    + [
+        "guankou/1/document/grid/policy",
+        "guankou/1/document/grid/policy/staged",
+        "guankou/1/summary/city",
+        "guankou/1/passage/city",
+        "other",
+    ],
 )
 def test_a_gate_may_write_nothing_else(user, topic):
     assert user("gate-a").publish(topic) == NOT_AUTHORISED
@@ -153,7 +159,12 @@ def test_a_gate_reads_its_answers_and_documents_and_nothing_of_another(user):
     for topic in ["gate/b/watermark", "gate/b/command", "summary/city", "passage/city", "escalation/city/1"]:
         assert collector.publish(f"guankou/1/{topic}") in (SUCCESS, NO_SUBSCRIBER)
     assert user("gate-b").publish("guankou/1/gate/b/records") in (SUCCESS, NO_SUBSCRIBER)
-    mine = ["guankou/1/gate/a/watermark", "guankou/1/gate/a/command", "guankou/1/document/city/policy"]
+    mine = [
+        "guankou/1/gate/a/watermark",
+        "guankou/1/gate/a/command",
+        "guankou/1/document/city/policy",
+        "guankou/1/document/city/policy/staged",
+    ]
     for topic in mine:
         assert collector.publish(topic) == SUCCESS
         assert gate.receives(topic) == b"x"
