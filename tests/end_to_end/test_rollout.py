@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from checkpoint import topics
 from checkpoint.documents import Document, open_document
 from checkpoint.policy import parse_policy
 from checkpoint.records import Note
@@ -102,9 +104,21 @@ def test_a_gate_killed_while_it_takes_the_policy_has_the_old_or_the_new_and_then
     fresh = file.with_name(f".{file.name}.new")
     town.kill_gate(SECOND)
     calls = "rename,renameat,renameat2"
-    words = ["strace", "-D", "-f", "-qq", "-o", str(town.folder / "trace"), "-P", str(file), "-P", str(fresh)]
+    words = [
+        "strace",
+        "-D",
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-o",
+        str(town.folder / "trace"),
+        "-P",
+        str(file),
+        "-P",
+        str(fresh),
+    ]
     town.before[SECOND] = [*words, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when=1"]
-    # The clock of nobody: it is offline while the last stage begins, and gets it with its next connection.
+    # It is offline while the last stage begins, and gets it with its next connection.
     _rollout(compound, "next", "--anyway")
     town.start_gate(SECOND)
     wait_for(lambda: town.ended(SECOND) is not None, "the gate is killed at the new policy", 60.0)
@@ -137,3 +151,13 @@ def test_the_way_back_gives_every_gate_the_old_text_under_a_new_version(compound
         assert _judges_by(compound, gate) == 1
     refused = [note for gate in (FIRST, SECOND) for note in compound.payloads(gate, Note) if "refused" in note.code]
     assert [note for note in refused if "versions only grow" in note.facts["why"]] == []
+
+
+@pytest.mark.skipif(shutil.which("mosquitto_pub") is None, reason="needs mosquitto's own clients")
+def test_a_stage_that_a_broker_brings_back_after_its_end_is_emptied(compound: Compound) -> None:
+    town, topic = compound.town, topics.staged("nanchang", "policy")
+    password = (town.folder / "broker" / "collector.password").read_text().strip()
+    to = ["-V", "5", "-p", str(town.broker_port), "-u", "collector", "-P", password, "-t", topic]
+    subprocess.run(["mosquitto_pub", *to, "-q", "1", "-r", "-m", "of an older backup"], check=True)
+    read = ["mosquitto_sub", *to, "-W", "1", "--retained-only"]
+    wait_for(lambda: not subprocess.run(read, capture_output=True, check=False).stdout, "nothing retained", _LIMIT_S)

@@ -70,6 +70,7 @@ def test_a_socket_that_is_gone_or_full_costs_nothing(tmp_path: Path) -> None:
         ("", "0", None),
         ("", "x", None),
     ],
+    ids=["nobody named", "this process", "another", "no time", "no number"],
 )
 def test_only_what_is_meant_for_this_process_counts_and_children_inherit_nothing(
     tmp_path: Path, pid: str, microseconds: str, watched_s: float | None
