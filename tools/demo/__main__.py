@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -16,13 +17,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from central.keys import load_key
+from tools.demo.console_words import ConsoleWords
 from tools.demo.devices import show
+from tools.demo.drill_show import DrillShow
 from tools.demo.evidence import collector_records, gate_records, openings
 from tools.demo.judge import Finding, GateEvidence, judge_gate, judge_scene
 from tools.demo.office import Office
 from tools.demo.passes import PassScript
-from tools.demo.people import Scene, go_through, script
+from tools.demo.people import go_through, script
+from tools.demo.playing import Playing
+from tools.demo.policy_life import end_strict, look_over, write_next
 from tools.demo.processes import PLACES, SetupError, Town
+from tools.demo.staged import Staged
 from tools.demo.street import wait
 from tools.demo.subscriber import password_of, summaries
 from tools.demo.sums import judge_summaries
@@ -84,58 +90,53 @@ def _welcome(town: Town) -> None:
 
 def _play(town: Town) -> int:
     office = Office(load_key(town.folder / "central" / "keys", "issuer"))
-    scenes = script(town, office)
-    started_s = time.monotonic()
+    started_s, started_ms = time.monotonic(), _now_ms()
     passes = PassScript(town)
     with Progress(
         TextColumn("{task.description:<62}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), console=_console
     ) as progress:
-        threads = [threading.Thread(target=_play_gate, args=(place.gate, scenes, progress)) for place in PLACES]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        playing = Playing(progress)
+        playing.play(script(town, office))
         # Alone: the other gate has no cable either while one waits for its lists to grow old.
-        scenes += (more := passes.scenes())
-        _play_gate(more[0].gate, more, progress)
+        playing.play(passes.scenes())
+        _delivered(town)
+        findings = _policies(town, office, playing, started_ms)
     _drained(town)
-    findings = _judge(town, scenes)
-    _console.print(_table("script", [judge_scene(scene, _evidence(town, scene.gate)) for scene in scenes]))
+    scenes = [judge_scene(scene, _evidence(town, scene.gate)) for scene in playing.scenes]
+    findings += _judge(town)
+    _console.print(_table("script", scenes))
     _console.print(_table("agreement", findings))
     for what, took_s in passes.times_s.items():
         _console.print(f"{what}: {took_s:.2f} s")
-    all_findings = [*findings, *(judge_scene(scene, _evidence(town, scene.gate)) for scene in scenes)]
-    failed = [finding for finding in all_findings if not finding.ok]
-    people = sum(len(scene.expected) for scene in scenes)
+    failed = [finding for finding in [*findings, *scenes] if not finding.ok]
+    people = sum(len(scene.expected) for scene in playing.scenes)
     _console.print(f"{people} passages in {time.monotonic() - started_s:.0f} s, {len(failed)} disagreements")
     return 1 if failed else 0
 
 
-def _play_gate(gate: str, scenes: list[Scene], progress: Progress) -> None:
-    mine = [scene for scene in scenes if scene.gate == gate]
-    task = progress.add_task(gate, total=len(mine))
-    for scene in mine:
-        progress.update(task, description=f"{gate}: {scene.title}")
-        scene.start_ms = _now_ms()
-        try:
-            scene.act()
-        except Exception as error:
-            # A scene that breaks is a finding of the judge; the others still play.
-            scene.error = f"{type(error).__name__}: {error}"
-        scene.end_ms = _now_ms()
-        # Room between scenes, so that a late record still falls into its own.
-        time.sleep(0.7)
-        progress.advance(task)
+def _policies(town: Town, office: Office, playing: Playing, since_ms: int) -> list[Finding]:
+    """What becomes of a policy: looked over, rolled out in stages, taken back; and a drill under it."""
+    words, new = ConsoleWords(town, _console), write_next(town)
+    findings: list[Finding] = []
+    try:
+        end_strict(town)
+        findings += look_over(words, new, since_ms)
+        findings += Staged(words, office, playing).roll_out(new)
+        findings += DrillShow(words, office, playing, lambda: _drained(town)).hold()
+    except (RuntimeError, sqlite3.Error) as error:
+        # A command that fails is a finding; what was played until then is judged all the same.
+        findings.append(Finding("policies and drill", False, str(error)))
+    return findings
 
 
 def _drained(town: Town) -> None:
-    """Until both gates say that nothing is waiting any more, and the summaries had their turn."""
-
-    def empty() -> bool:
-        return all(_depth(town, place.gate) == 0 for place in PLACES)
-
-    wait(empty, 30.0)
+    """Until nothing is waiting at both gates any more, and the summaries had their turn."""
+    _delivered(town)
     time.sleep(2.0)
+
+
+def _delivered(town: Town) -> None:
+    wait(lambda: all(_depth(town, place.gate) == 0 for place in PLACES), 30.0)
 
 
 def _depth(town: Town, gate: str) -> int:
@@ -143,7 +144,7 @@ def _depth(town: Town, gate: str) -> int:
     return len(on_disk - {kept.key for kept in collector_records(town.database, gate)})
 
 
-def _judge(town: Town, scenes: list[Scene]) -> list[Finding]:
+def _judge(town: Town) -> list[Finding]:
     gates = [_evidence(town, place.gate) for place in PLACES]
     said = summaries(town.broker_port, "subscriber", password_of(town.folder / "broker"))
     return [*(finding for gate in gates for finding in judge_gate(gate)), *judge_summaries(gates, said)]

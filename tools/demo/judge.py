@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from checkpoint.drill import is_drill
 from checkpoint.records import Verdict
 from tools.demo.evidence import Kept, Opened, Passage, broken_chain, passages
 from tools.demo.people import Expected, Scene
@@ -42,6 +43,8 @@ def judge_scene(scene: Scene, evidence: GateEvidence) -> Finding:
         return Finding(scene.title, False, scene.error)
     found = [p for p in passages(evidence.on_disk) if scene.start_ms <= p.at_ms <= scene.end_ms + _LATE_MS]
     actual = "; ".join(_told(passage) for passage in found) or "nothing"
+    if any(wanted.policy for wanted in scene.expected):
+        actual += f", by {', '.join(_judged_by(passage) for passage in found)}"
     if len(found) != len(scene.expected):
         return Finding(scene.title, False, f"{len(found)} passages: {actual}")
     wrong = [
@@ -64,6 +67,10 @@ def _told(passage: Passage) -> str:
     return f"{first} → {outcome.outcome if outcome else 'no outcome'}"
 
 
+def _judged_by(passage: Passage) -> str:
+    return f"{passage.verdict.policy}.{passage.verdict.policy_version}" if passage.verdict else "nobody"
+
+
 def _differences(passage: Passage, wanted: Expected) -> Iterator[str]:
     verdict, outcome = passage.verdict, passage.outcome
     if (verdict.verdict if verdict else "") != wanted.verdict:
@@ -77,6 +84,10 @@ def _differences(passage: Passage, wanted: Expected) -> Iterator[str]:
     missing = [tag for tag in wanted.tags if verdict is None or tag not in verdict.tags]
     if missing:
         yield f"expected tags {', '.join(missing)}, found {', '.join(verdict.tags) if verdict else 'none'}"
+    if wanted.policy and _judged_by(passage) != wanted.policy:
+        yield f"expected to be judged by {wanted.policy}, was by {_judged_by(passage)}"
+    if {is_drill(one) for one in (verdict, outcome) if one} - {wanted.drill}:
+        yield f"expected {'a' if wanted.drill else 'no'} drill's mark"
 
 
 def judge_gate(evidence: GateEvidence) -> list[Finding]:
@@ -131,4 +142,5 @@ def _opens(kept: Kept) -> bool:
     payload = kept.payload
     if kept.header.kind == "override":
         return getattr(payload, "act", "") in ("admit", "open")
-    return isinstance(payload, Verdict) and payload.verdict == "allow"
+    # A drill's verdict opens nothing: the demo holds none with the barrier.
+    return isinstance(payload, Verdict) and payload.verdict == "allow" and not payload.drill

@@ -139,12 +139,17 @@ _HOME_ANYWAY: Final = Expected("allow", (), "passed", openings=1, tags=("lists_s
 
 def publish_strict(town: Town) -> None:
     """The demo's policy for one site, with passback enforced and lists that are old after seconds."""
+    town.central("document", "publish", "--kind", "policy", "--scope", "garden", str(write_strict(town)))
+    installed = town.gate_folder(_EAST) / "data" / "documents" / "policy@garden.doc"
+    if not wait(installed.exists, _PATIENCE_S):
+        raise RuntimeError(f"{_EAST} did not get the strict policy")
+
+
+def write_strict(town: Town) -> Path:
+    """The file of that policy."""
     text = town.policy_file.read_text(encoding="utf-8")
     text = text.replace('id = "demo"', 'id = "demo-strict"').replace('mode = "warn"', 'mode = "enforce"')
     text = text.replace("after_s = 604800", f"warn_after_s = {STALE_S // 2}\nafter_s = {STALE_S}")
     file = town.folder / "central" / "strict.toml"
     file.write_text(text, encoding="utf-8")
-    town.central("document", "publish", "--kind", "policy", "--scope", "garden", str(file))
-    installed = town.gate_folder(_EAST) / "data" / "documents" / "policy@garden.doc"
-    if not wait(installed.exists, _PATIENCE_S):
-        raise RuntimeError(f"{_EAST} did not get the strict policy")
+    return file

@@ -29,6 +29,10 @@ class Expected:
     # Reason code noted with the outcome.
     note: str = ""
     tags: tuple[str, ...] = ()
+    # Policy that judged, as `id.version`; empty: any.
+    policy: str = ""
+    # Its records have a drill's mark; all others must have none.
+    drill: bool = False
 
 
 ALLOWED: Final = Expected("allow", (), "passed", openings=1)

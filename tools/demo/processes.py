@@ -185,6 +185,10 @@ class Town:
         """One `guankou-central` command with the town's collector file. Raises SetupError with its words."""
         return self._central(*words, "--config", str(self.collector_file))
 
+    def at_gate(self, *words: str) -> str:
+        """One `guankou-gate` command, which names its gate's file. Raises SetupError with its words."""
+        return self._gate(*words)
+
     def close(self) -> None:
         """Ask every process to end, and end it if it does not; gates first, so that their last records get away."""
         names = sorted(self._running, key=lambda name: (name == "broker", name == "collector"))
