@@ -60,8 +60,13 @@ def setting_changes(old: Policy, new: Policy) -> tuple[SettingChange, ...]:
     return tuple(
         SettingChange(key, label_of(key), value_said(key, before.get(key)), value_said(key, after.get(key)))
         for key in keys
-        if before.get(key) != after.get(key)
+        if before.get(key) != after.get(key) and not _is_moot(key, after)
     )
+
+
+def _is_moot(key: str, after: dict[str, Any]) -> bool:
+    """For how long residents are let in says nothing where they are no longer."""
+    return key.endswith(".for_s") and after.get(f"{key.removesuffix('.for_s')}.residents") != "allow"
 
 
 def setting_keys(policy: Policy) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from checkpoint.verdict import Decision, decide
 __all__ = ["Recorded", "Replay", "Told", "Untold"]
 
 # So many suppositions are tried for one record; where more are needed, it says too little.
-_MOST: Final = 1000
+_MOST: Final = 5000
 # What is known of a record of one shape is kept for the next of it; with so many shapes it is forgotten.
 _MOST_SHAPES: Final = 50_000
 _NOW_S: Final = 1.0

@@ -130,6 +130,15 @@ def test_what_changes_in_all_columns_of_a_row_is_said_once():
     ]
 
 
+def test_where_residents_are_no_longer_let_in_nothing_is_said_of_how_long():
+    table = "[fail.camera_down]\nnone = {{ residents = '{}'{} }}\n"
+    old, new = table.format("allow", ", for_s = 3600"), table.format("escalate", "")
+    changed = [change.key for change in difference(made(last=EVERYBODY + old), made(last=EVERYBODY + new)).settings]
+    assert changed == ["fail.camera_down.none.residents"]
+    back = [change.key for change in difference(made(last=EVERYBODY + new), made(last=EVERYBODY + old)).settings]
+    assert back == ["fail.camera_down.none.residents", "fail.camera_down.none.for_s"]
+
+
 def test_long_rules_of_certificates_are_told_by_their_digest():
     table = '[pass]\nformats = ["GK1", "HC1"]\n[pass.rules]\n'
     rules = table + """HC1 = '''[{{"Identifier": "{}", "Logic": {{"===": [1, 1]}}}}]'''\n"""
