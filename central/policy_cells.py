@@ -100,7 +100,8 @@ def treatment_at(policy: Policy, level: ZoneLevel, cell: Cell[_Place]) -> Treatm
         if (mode := rule.mode_of(check)) != "off" and (verdict != "deny" or check == "pass")
     )
     party = rule.party if any(check == "temperature" for check, _ in checks) else ""
-    return Treatment(checks, party, verdict, rule.reason or "", bool(checks) and rule.occupants == "each")
+    everybody = bool(checks) and cell.lane_kind == "vehicle" and rule.occupants == "each"
+    return Treatment(checks, party, verdict, rule.reason or "", everybody)
 
 
 def cells(places: Iterable[_Place], slots: Iterable[Slot] = (ALWAYS,)) -> Iterator[Cell[_Place]]:

@@ -34,6 +34,8 @@ _BLANKS: Final = frozenset({"-", "?", "todo", "tbd", "xxx", "example", "n/a", "�
 _SHOWN: Final = 3
 # Whoever lives there, and whoever comes to save a life, is asked about instead.
 _NEVER_REFUSED: Final[frozenset[PassClass | None]] = frozenset({"resident", "emergency"})
+# Nobody looks into an ambulance; and without a readable pass nobody comes in anyway.
+_NEVER_IN_VEHICLES: Final = frozenset({"emergency", None})
 _CREWS: Final = ("emergency",)
 _CHECK_STEPS: Final = frozenset(get_args(CheckName))
 
@@ -51,6 +53,8 @@ def all_odd(policy: Policy, now_s: float, grids: frozenset[str] | None) -> Found
     yield from _open_to_all(policy, seen)
     yield from _of_crews(policy, seen)
     yield from _of_closed(policy, seen)
+    yield from _of_home(policy, seen)
+    yield from _of_occupants(policy, seen)
     yield from _of_levels(policy)
     yield from _of_tables(policy)
     yield from _without_limit(policy.fail)
@@ -224,6 +228,48 @@ def _closed_by(policy: Policy) -> Path | None:
         return ("zones", grid)
     named = (at for at, rule in enumerate(policy.rules) if "closed" in (rule.level or ()) and rule.classes != _CREWS)
     return next((("rule", at, "level") for at in named), None)
+
+
+def _of_home(policy: Policy, seen: _Seen) -> Found:
+    """Rules by which whoever lives there waits at a gate where nobody is."""
+    for index, rule in enumerate(policy.rules):
+        waits = any(
+            own is rule and (cell.pass_class, cell.direction, cell.attendance) == ("resident", "in", "none")
+            for cell, own in seen.items()
+        )
+        if waits and rule.verdict == "escalate":
+            yield (
+                "home_waits",
+                ("rule", index),
+                Said(
+                    f"规则“{plain(rule.name)}”在无人值守时也拦下回家的居民，要等人赶来处理",
+                    f"by rule {rule.name!r} residents coming home wait for somebody, also where nobody is",
+                ),
+            )
+
+
+def _of_occupants(policy: Policy, seen: _Seen) -> Found:
+    """A vehicle in which not everybody is asked as soon as somebody on a pass of another class shows it first."""
+    beside: dict[tuple[object, ...], list[Rule]] = {}
+    for cell, rule in seen.items():
+        is_met = (cell.lane_kind, cell.direction) == ("vehicle", "in") and cell.pass_class not in _NEVER_IN_VEHICLES
+        if is_met and rule.verdict != "deny":
+            beside.setdefault((cell.place, cell.attendance, cell.slot), []).append(rule)
+    mixed: dict[int, Rule] = {}
+    for rules in beside.values():
+        if asking := next((rule for rule in rules if rule.occupants == "each"), None):
+            mixed |= {_index(policy, rule): asking for rule in rules if rule.occupants == "driver"}
+    for index, asking in mixed.items():
+        lax = policy.rules[index]
+        yield (
+            "occupants_mixed",
+            ("rule", index),
+            Said(
+                f"规则“{plain(asking.name)}”逐个查车内人员，“{plain(lax.name)}”只查司机：先出示哪种码，决定查不查乘客",
+                f"rule {asking.name!r} asks everybody in a vehicle and {lax.name!r} only the driver: who shows a pass"
+                " first decides whether passengers are looked at",
+            ),
+        )
 
 
 def _of_levels(policy: Policy) -> Found:

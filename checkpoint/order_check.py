@@ -94,7 +94,7 @@ def _less(old: Rule, new: Rule, whom: _Whom, milder: Mapping[CheckName, Mode]) -
         return ""
     if (old.party, new.party) == ("each", "holder"):
         return f'{place} asks less: party = "holder", "each" is needed'
-    if (old.occupants, new.occupants) == ("each", "driver"):
+    if whom.lane_kind == "vehicle" and (old.occupants, new.occupants) == ("each", "driver"):
         return f'{place} asks less: occupants = "driver", "each" is needed'
     return ""
 

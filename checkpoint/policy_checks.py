@@ -78,8 +78,8 @@ def _check_checks(rule: Rule, at: tuple[int, str]) -> None:
             "modes.pass", repr(pass_mode), "a forged pass is refused on every way in",
             'use enforce, leave the pass out of checks, or restrict the rule to direction = "out"', at,
         )  # fmt: skip
-    if rule.occupants == "each" and rule.lane_kind != "vehicle":
-        raise Flaw("occupants", "'each'", "is for vehicle lanes alone", 'add lane_kind = "vehicle"', at)
+    if rule.occupants == "each" and rule.lane_kind == "person":
+        raise Flaw("occupants", "'each'", "means nothing in a lane for people on foot", "take it out", at)
 
 
 def _check_hours(rule: Rule, at: tuple[int, str]) -> None:

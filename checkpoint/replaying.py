@@ -157,6 +157,8 @@ def _always(policy: Policy) -> Policy:
 def _seats(policy: Policy, recorded: Recorded) -> list[str]:
     """Who in a vehicle is asked: as this person's rule says, and as the vehicle's, in which they may have sat."""
     verdict, level = recorded.verdict, policy.level_of(recorded.grids)
+    if verdict.where.lane_kind != "vehicle":
+        return []
     own = verdict.pass_class if verdict.pass_facts else None
     facts = (verdict.where.direction, verdict.attendance, verdict.where.lane_kind, recorded.local)
     return [policy.rule_for(level, pass_class, *facts).occupants for pass_class in (own, "vehicle")]

@@ -144,6 +144,6 @@ def _applies(rule: Rule) -> str:
 def _asks(rule: Rule) -> str:
     modes = ((check, rule.mode_of(check)) for check in rule.checks)
     asked = ", ".join(f"{check}{_WORDS[mode]}" for check, mode in modes if mode != "off") or "nothing"
-    each = ", of everybody in the vehicle" if rule.occupants == "each" else ""
+    each = "; in a vehicle, of everybody in it" if rule.occupants == "each" else ""
     said = f"; **{_SAYS[rule.verdict]}**, `{rule.reason}`" if rule.verdict else ""
     return asked + each + said

@@ -123,6 +123,22 @@ def test_more_risk_that_asks_for_less_is_found():
     assert "低风险" in odd.said.zh
 
 
+def test_residents_who_wait_where_nobody_is_are_told_of_and_not_where_somebody_is():
+    held = ('from = "22:00"', 'until = "06:00"', 'verdict = "escalate"', 'reason = "curfew"', 'checks = ["pass"]')
+    assert "home_waits" in found(text(CREW, rule("night", 'class = ["resident"]', *held)))
+    guarded = rule("night", 'class = ["resident"]', 'attendance = ["guard", "remote"]', *held)
+    assert "home_waits" not in found(text(CREW, guarded))
+    assert "home_waits" not in found(text(CREW, rule("night", 'class = ["visitor"]', *held)))
+
+
+def test_a_vehicle_in_which_not_everybody_is_asked_is_told_of():
+    each = rule("cars", 'class = ["vehicle"]', 'lane_kind = "vehicle"', 'occupants = "each"', 'checks = ["pass"]')
+    people = rule("people in cars", 'lane_kind = "vehicle"', 'occupants = "each"', 'checks = ["pass"]')
+    assert "occupants_mixed" in found(text(CREW, each))
+    assert "occupants_mixed" not in found(text(CREW, each, people))
+    assert "occupants_mixed" not in found(text(CREW))
+
+
 def test_crews_are_looked_at_only_in_zones_that_there_are():
     asked = rule("asked", 'level = ["high"]', 'checks = ["pass", "mask"]')
     assert "crew_held" not in found(text(asked))

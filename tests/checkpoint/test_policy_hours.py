@@ -133,7 +133,7 @@ DENY = '[[rule]]\nname = "no"\nchecks = ["pass"]\nverdict = "deny"\nreason = "cu
         ('reason = "curfew"\n', ["reason", "verdict"]),
         ('verdict = "allow"\nreason = "curfew"\n', ["'allow'", "deny escalate warn"]),
         ('verdict = "warn"\nreason = "fever"\n', ["'fever'", "curfew zone_closed"]),
-        ('occupants = "each"\n', ["occupants", "vehicle"]),
+        ('lane_kind = "person"\noccupants = "each"\n', ["occupants", "on foot"]),
         ('occupants = "all"\n', ["'all'", "driver each"]),
         ('lane_kind = "vehicle"\n', ["the last rule", "everything"]),
         ('from = "22:00"\nuntil = "06:00"\n', ["the last rule", "everything"]),
