@@ -43,11 +43,12 @@ class CardRead:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRead:
-    """An identity document was read: number as printed, last day YYYYMMDD or empty for none. The name came no further
-    than the driver: nothing here needs it."""
+    """An identity document was read: number as printed, last day YYYYMMDD or empty for none. Of the name only its last
+    sign comes further than the driver, for the guard to compare while its holder stands there."""
 
     number: str = field(repr=False)
     expires: str = ""
+    name_tail: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,17 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
         ticks=ticks,
         notes=_notes(lane),
         plate=short_plate(lane.plates),
+        name_tail=_name_tail(lane),
         document_asked=document_asked(lane),
         occupants_asked=occupants_asked(lane),
     )
+
+
+def _name_tail(lane: Lane) -> str:
+    """Of the document of whoever stands here."""
+    shown = lane.shown.attempt if lane.shown and lane.shown.open else None
+    attempt = lane.attempt or shown
+    return attempt.brought.document.name_tail if attempt and attempt.brought.document else ""
 
 
 def _notes(lane: Lane) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def _fact(event: ReaderEvent) -> ReaderFact:
             return facts.Scanned(text)
         case CardSeen(technology=technology, number=number):
             return facts.CardRead(technology, number)
-        case DocumentSeen(number=number, expires=expires):
-            return facts.DocumentRead(number, expires)
+        case DocumentSeen(number=number, name=name, expires=expires):
+            return facts.DocumentRead(number, expires, name[-1:])
         case PlateSeen(plate=plate):
             return facts.PlateSeen(plate)

@@ -29,6 +29,8 @@ class LaneView(msgspec.Struct, frozen=True):
     ticks: tuple[Tick, ...]
     object_c: float | None = None
     plate: str = ""
+    # The last sign of the name on the document that was read here.
+    name_tail: str = ""
     visited: str = ""
     ambient_c: float | None = None
     pass_class: str = ""

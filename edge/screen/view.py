@@ -214,12 +214,13 @@ def _reading(lane: LaneView) -> Reading | None:
 
 
 def _holder(lane: LaneView) -> Words:
-    """Class, tail of the pass, shortened plate and party: never a name, never a number of a document."""
+    """Class, tail of the pass, shortened plate, the last sign of a name, and party: never a document's number."""
+    brought = " ".join(part for part in (lane.plate, f"*{lane.name_tail}" if lane.name_tail else "") if part)
     if not lane.pass_class and not lane.tail:
-        return Words(lane.plate, lane.plate)
+        return Words(brought, brought)
     kind = word(texts.CLASSES, lane.pass_class)
     tail = f" …{lane.tail}" if lane.tail else ""
-    tail += f" {lane.plate}" if lane.plate else ""
+    tail += f" {brought}" if brought else ""
     zh, en = f"{kind.zh}{tail}", f"{kind.en}{tail}"
     if lane.party_size > 1:
         zh, en = (

@@ -385,6 +385,17 @@ def test_the_screen_shows_a_shortened_plate() -> None:
     assert view(made.lane, recording=True).plate == "赣A…345"
 
 
+def test_the_screen_shows_the_last_sign_of_a_name_while_its_holder_stands_there() -> None:
+    made = bench(policy=DOCUMENT)
+    made.come()
+    made.tell(facts.Scanned(with_document()))
+    made.tell(facts.DocumentRead("110105194912310038", "", "明"))
+    assert made.verdicts == [("escalate", "document_mismatch")]
+    assert view(made.lane, recording=True).name_tail == "明"
+    made.leave()
+    assert view(made.lane, recording=True).name_tail == ""
+
+
 # --- prompts ---------------------------------------------------------------------------------------------------------
 
 

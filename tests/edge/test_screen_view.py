@@ -33,6 +33,13 @@ def test_each_state_has_its_word(state: str, word: str) -> None:
     assert _lane(LANES[state]).word.zh == word
 
 
+def test_of_a_name_its_last_sign_stands_beside_the_class() -> None:
+    lane = msgspec.structs.replace(
+        LANES["escalate"], pass_class="visitor", tail="A1B2", name_tail="明", plate="", party_size=1
+    )
+    assert _lane(lane).holder.zh.endswith("…A1B2 *明")
+
+
 def test_a_verdict_says_why_and_what_to_do_in_both_languages() -> None:
     lane = _lane(LANES["deny"])
     assert (lane.reason.zh, lane.todo.zh) == ("通行码签名不符", "请出示本人有效通行码")
