@@ -26,6 +26,7 @@ _ADDRESS: Final = 101
 _BAUD: Final = 115_200
 _DOOR_S: Final = 1.0
 _CYCLE_S: Final = 0.005
+_HANDSHAKE_S: Final = 2.0
 # The library tells a card's bits as they came.
 _KNOWN: Final = ((26, CARD),)
 
@@ -45,6 +46,7 @@ class DoorController:
         self.id = 0
         self._asks: Any = None
         self._was_online = False
+        self._began_s = 0.0
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="osdp-emulator", daemon=True)
@@ -118,9 +120,10 @@ class DoorController:
             self._stop.wait(_CYCLE_S)
 
     def _begin_anew_if_lost(self) -> None:
-        """The library would leave a lost reader alone for five minutes; this controller's patience is shorter."""
-        online = bool(self._asks.status())
-        if self._was_online and not online:
+        """The library leaves alone for five minutes a reader that was lost, or that failed the handshake in the middle
+        of its start; this controller's patience is shorter."""
+        online, now_s = bool(self._asks.status()), time.monotonic()
+        if not online and (self._was_online or now_s - self._began_s > _HANDSHAKE_S):
             self._asks = self._controller()
         self._was_online = online
 
@@ -131,6 +134,7 @@ class DoorController:
             "name": "reader", "address": _ADDRESS, "flags": library.FLAG_ENFORCE_SECURE, "scbk": KEY, "channel": self,
             "version": 1, "model": 1, "vendor_code": 0, "serial_number": 0, "firmware_version": 0,
         }  # fmt: skip
+        self._began_s = time.monotonic()
         asks = library.ControlPanel([reader])
         asks.set_event_callback(self._event)
         return asks
