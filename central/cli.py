@@ -26,6 +26,7 @@ from central.command_parts import (
 from central.pass_commands import pass_
 from central.people_commands import people
 from central.policy_commands import policy
+from central.replay_command import replay_command
 from central.rollout_commands import rollout
 from central.trust_commands import document_draft, document_show, document_sign, document_take, issuer
 from central.watch_commands import watch
@@ -43,6 +44,7 @@ main.add_command(people)
 main.add_command(rollout)
 main.add_command(watch)
 main.add_command(policy)
+main.add_command(replay_command, "replay")
 
 
 @main.command()
@@ -151,18 +153,21 @@ for _command in (document_draft, document_show, document_sign, document_take):
 @config_option
 @click.option("--kind", type=click.Choice(get_args(DocumentKind)), required=True)
 @click.option("--scope", required=True, help="Grid, site or gate id.")
-@click.option("--valid-days", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True)
+@click.option(
+    "--valid-days", type=click.FloatRange(min=0, min_open=True),
+    help="How long gates take it. Default: 30; of kind `policy` until its own end, if it has one.",
+)  # fmt: skip
 @click.argument("file", type=file_path, required=False)
 @json_option
 def document_publish(
-    config_file: Path, kind: DocumentKind, scope: str, valid_days: float, file: Path | None, as_json: bool
+    config_file: Path, kind: DocumentKind, scope: str, valid_days: float | None, file: Path | None, as_json: bool
 ) -> None:
     """Sign the next version of a document; the running collector publishes it. Kind `keys` needs no FILE."""
-    from central.documents import publish_document
+    from central.documents import publish_document, taken_until_ms
 
-    now_ms = utc_ms()
-    until_ms = now_ms + int(valid_days * DAY_S * 1000)
+    now_ms, valid_ms = utc_ms(), int((valid_days or 0) * DAY_S * 1000)
     with opened(config_file) as (config, store):
+        until_ms = taken_until_ms(kind, file, valid_ms, now_ms)
         version = publish_document(config, store, kind, scope, file, now_ms - SKEW_MS, until_ms, now_ms)
     show(as_json, {"kind": kind, "scope": scope, "version": version, "not_after": until_ms})
 

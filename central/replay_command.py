@@ -25,14 +25,15 @@ _MOMENTS: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"
     "--examples", type=click.IntRange(0, 100), default=3, show_default=True,
     help="Records to name for each kind of change.",
 )  # fmt: skip
-@click.argument("new", type=file_path)
+@click.option("--policy", "named", type=file_path, help="The policy file, where NEW is not given.")
+@click.argument("new", type=file_path, required=False)
 @json_option
 def replay_command(
-    config_file: Path, scope: str | None, since: datetime, until: datetime | None, examples: int, new: Path,
-    as_json: bool,
+    config_file: Path, scope: str | None, since: datetime, until: datetime | None, examples: int, named: Path | None,
+    new: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Decide stored passages again under the policy file NEW, and say what would change. Nothing is published. NEW
-    may be a local order, which comes on top of what --scope follows.
+    may be a local order, which comes on top of what --scope follows. `replay` and `policy replay` are the same.
 
     What a record does not say is not guessed but counted apart.
     """
@@ -44,10 +45,13 @@ def replay_command(
     from checkpoint.local_order import LocalOrder as Order
     from checkpoint.local_order import combine, parse_either
 
+    file = new or named
+    if file is None or (new and named):
+        raise click.UsageError("say one policy file: NEW, or --policy FILE")
     with opened(config_file) as (config, store):
         registry = registry_of(config, store)
         zone = zone_info(registry.zone)
-        policy, now_ms = parse_either(new.read_bytes()), utc_ms()
+        policy, now_ms = parse_either(file.read_bytes()), utc_ms()
         if isinstance(policy, Order):
             policy = combine(under(store, registry, _scope_of(policy, scope), now_ms).policy, policy)
         until_ms = now_ms if until is None else _utc_ms(until, zone)

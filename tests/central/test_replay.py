@@ -301,6 +301,17 @@ def test_the_command_says_what_the_page_shows(core, winter, tmp_path):
     assert SPRING.partition("valid_until")[2].partition("\n")[2].strip() in page
 
 
+def test_by_its_short_name_it_says_the_same(core, winter, tmp_path):
+    _, _, *words = _home(tmp_path)
+    spring = str(tmp_path / "spring.toml")
+    long = CliRunner().invoke(main, ["policy", "replay", *words, spring])
+    short = CliRunner().invoke(main, ["replay", "--policy", spring, *words])
+    assert (short.exit_code, short.output) == (0, long.output)
+    for both in ([], [spring, "--policy", spring]):
+        refused = CliRunner().invoke(main, ["replay", *words, *both])
+        assert (refused.exit_code, "one policy file" in refused.output) == (2, True)
+
+
 def test_the_command_gives_one_json_object(core, winter, tmp_path):
     result = CliRunner().invoke(main, [*_home(tmp_path), "--json", str(tmp_path / "spring.toml")])
     found = json.loads(result.output)
