@@ -8,7 +8,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from central import keys
+from central import keys, policy_standing
 from central.backup import RESTORED
 from central.carried import save_adopted
 from central.config import Config
@@ -36,6 +36,7 @@ from checkpoint.site_wire import gates_from_content
 from checkpoint.status_list import status_from_content
 from checkpoint.trust import trust_from_content
 
+_VALID_MS: Final = 30 * 86_400_000
 # Only the root itself may say which keys count.
 _ROOT_KINDS: Final[frozenset[DocumentKind]] = frozenset({"keys", "trust"})
 # What the collector's own key may sign, by the key list that `keys` publishes.
@@ -63,6 +64,16 @@ def publish_document(
         if kind == "policy":
             _check_takes_no_place(store, scope, content)
         return _publish(config, store, kind, scope, content, not_before_ms, not_after_ms, now_ms)
+
+
+def taken_until_ms(kind: DocumentKind, file: Path | None, valid_ms: int, now_ms: int) -> int:
+    """Until when gates take what is published from FILE. `valid_ms` 0: 30 days; a policy or order until its own end.
+
+    Raises PolicyError or OSError.
+    """
+    if kind == "policy" and file is not None:
+        return policy_standing.taken_until_ms(parse_either(file.read_bytes()), valid_ms, now_ms)
+    return now_ms + (valid_ms or _VALID_MS)
 
 
 def publish_tried(

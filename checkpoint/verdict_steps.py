@@ -27,9 +27,17 @@ _CONDITION_OF: Final[dict[str, Condition]] = {
 
 def check_gate(case: Case) -> list[Finding]:
     """What holds for every passage whatever its checks: the rule's own word, something in the lane, the policy's time,
-    the hour of the day, weak binding."""
+    the hour of the day, weak binding. Where a rule wants a person asked, what is refused to everybody stays refused."""
+    said, found = of_rule(case), _conditions(case)
+    stop = next((finding for finding in found if finding.verdict is not None), None)
+    is_refused = stop is not None and stop.verdict == "deny"
+    asks = any(finding.verdict == "escalate" for finding in said)
+    return [*found, *said] if is_refused and asks else [*said, *found]
+
+
+def _conditions(case: Case) -> list[Finding]:
     state, after_s = case.state, case.policy.fail.policy_stale.after_s
-    findings = of_rule(case)
+    findings: list[Finding] = []
     if state.halt:
         known = state.halt if state.halt in ALL else "unexplained"
         findings.append(Finding(None, "failed", known, by_default(known)))

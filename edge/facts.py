@@ -159,7 +159,8 @@ class WayOutFreed:
 
 @dataclass(frozen=True, slots=True)
 class GuardDecided:
-    """An authenticated guard acts; `passage` in hex as the screen showed it, empty for whatever stands there.
+    """An authenticated guard acts; `passage` in hex as the screen showed it. Without one `stands` says for whom: see
+    edge.standing; empty where nobody stood.
 
     `plate` and `visited` only with `walk_up`: whose car it is, and where a visitor without a pass is going. `number`
     only with `document_seen`: of the document that the guard read, empty where they only looked at it. `count` only
@@ -187,6 +188,7 @@ class GuardDecided:
     visited: str = ""
     number: str = field(default="", repr=False)
     count: int | None = None
+    stands: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ from edge.site import Site
 from edge.site_ledger import SiteLedger
 from edge.site_use import SiteUse
 from edge.snapshot import LinkView, snapshot_of
-from edge.status import GuardAct, Snapshot
+from edge.standing import is_meant
+from edge.status import SOMEBODY_ELSE, GuardAct, Snapshot
 from edge.uplink import UplinkCore
 from edge.uplink_runner import (
     CommandArrived,
@@ -257,6 +258,8 @@ class Gate:
             return "a measurement needs its value: give object_c in degrees Celsius"
         if act.act == "occupants" and act.count is None:
             return "a count needs its number: give count, the people in the vehicle with its driver"
+        if not is_meant(act, self._snapshot.lanes):
+            return SOMEBODY_ELSE
         if act.act == "assist":
             self._post(LaneFact(act.lane, facts.AssistPressed()))
         elif act.act == "drill_stop":
@@ -274,6 +277,7 @@ class Gate:
                 act.visited,
                 act.number,
                 act.count,
+                act.stands,
             )
             self._post(LaneFact(act.lane, decided))
         return ""

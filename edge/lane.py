@@ -37,6 +37,7 @@ from edge.opening import Ended, Opening
 from edge.presence import Presence
 from edge.ride import Ride
 from edge.shown import CodesInView, Shown
+from edge.standing import Turns
 from edge.taking import Taking
 from edge.world import LaneSettings, World
 
@@ -50,6 +51,7 @@ class Lane:
         self.settings = settings
         self.world = world
         self.presence = Presence(settings.has_presence)
+        self.turns = Turns()
         self.attempt: Attempt | None = None
         self.shown: Shown | None = None
         self.opening: Opening | None = None
@@ -214,6 +216,7 @@ class Lane:
         self.plates, self.aboard = [], 1
         self.attempt, self.spent, self.halted, self.assisted = None, False, False, False
         self.held = False
+        self.turns.came(now)
 
     def _expire_shown(self, now: Moment) -> None:
         shown = self.shown
@@ -226,6 +229,7 @@ class Lane:
             self.shown = None
 
     def start_attempt(self, now: Moment) -> None:
+        self.turns.next(now)
         self.attempt = Attempt(now.mono_ms, self.new_taking(), brought=Brought(self.plates))
         for fact in self.early.take(facts.DocumentRead, facts.PlateSeen):
             take(self, fact, now)

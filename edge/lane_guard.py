@@ -17,6 +17,7 @@ from edge.lane_ride import counted
 from edge.lane_ways import open_way
 from edge.opening import Ended
 from edge.shown import Shown
+from edge.standing import standing
 
 if TYPE_CHECKING:
     from edge.lane import Lane
@@ -26,9 +27,11 @@ CLEARABLE: Final = frozenset({"passback", "seen_elsewhere"})
 
 
 def guard_decides(lane: Lane, act: GuardDecided, now: Moment) -> None:
-    """An act that names a passage counts only while that one waits."""
+    """An act that names a passage counts only while that one waits, any other only for who stood there for it."""
     waiting = lane.shown if lane.shown and lane.shown.open else None
     if act.passage and (waiting is None or waiting.passage.hex() != act.passage):
+        return
+    if not act.passage and not standing(lane).is_meant(act.act, act.stands):
         return
     match act.act:
         case "measured":

@@ -22,6 +22,7 @@ from edge.lane_sources import lacks_reader, out_of_order, prompt_to_show, short_
 from edge.masks import prompt_of
 from edge.opening import By, Opening
 from edge.shown import Shown
+from edge.standing import standing
 from edge.status import LaneView, Tick, TickState
 
 _TICK_OF: Final[dict[str, TickState]] = {
@@ -63,7 +64,7 @@ def view(lane: Lane, recording: bool) -> LaneView:
 
 
 def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, ...]) -> LaneView:
-    where = lane.settings.where
+    where, here = lane.settings.where, standing(lane)
     return LaneView(
         name=where.lane,
         direction=where.direction,
@@ -77,6 +78,8 @@ def _base(lane: Lane, state: str, reason: str, prompt: str, ticks: tuple[Tick, .
         name_tail=_name_tail(lane),
         document_asked=document_asked(lane),
         occupants_asked=occupants_asked(lane),
+        stands=here.token,
+        told_apart=here.told_apart,
     )
 
 

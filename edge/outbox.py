@@ -19,7 +19,7 @@ from checkpoint.records import ZERO_HEAD, Header, Kind, Payload, Sealed
 from edge import outbox_schema as sql
 from edge.clock import Clock, Moment
 from edge.outbox_files import Reserve, WriterLock, move_aside, sync_folder
-from edge.outbox_tail import Tail, TornError, is_torn, open_passage, read_tail
+from edge.outbox_tail import Tail, TornError, is_torn, open_passage, outcome_in, read_tail
 from edge.outbox_values import (
     DamagedRecordError,
     Identity,
@@ -53,6 +53,10 @@ _WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
 _REFILL_EVERY: Final = 256
 # Below this much free space any error is taken for a full disk: SQLite does not always say so.
 _FULL_BYTES: Final = 256 * 1024
+
+# How far after somebody's verdict the outcome of the vehicle that they sat in is looked for: more than every lane of a
+# gate writes while one vehicle stands there.
+_SOON_RECORDS: Final = 2000
 
 # Records that a passage may begin with; each has an outcome after it, if need be one that the next start writes.
 _BEGIN_PASSAGE: Final = ("verdict", "override", "egress")
@@ -195,6 +199,15 @@ class Outbox:
                 # Nobody can say what it was; it must not keep the gate from starting.
                 _log.error("open_passage_damaged", path=str(self._path), error=str(error))
         return tuple(passages)
+
+    def outcome_after(self, began: OpenPassage, passage: bytes) -> records.OutcomeOf | None:
+        """What became of another `passage`, if that was recorded soon after `began`; None if it was not."""
+        try:
+            wanted = (began.epoch, began.number, _SOON_RECORDS, passage)
+            return outcome_in(self._open_connection().execute(sql.NAMED_AFTER, wanted), passage)
+        except sqlite3.Error as error:
+            _log.error("outcome_not_read", path=str(self._path), error=str(error))
+            return None
 
     def close(self, reason: str) -> None:
         """End the epoch with a `closed` record, as far as the disk allows, and release the file."""

@@ -49,6 +49,10 @@ CLOSE_PASSAGE: Final = "DELETE FROM open_passages WHERE passage = ?"
 OPEN_PASSAGES: Final = """SELECT p.passage, e.epoch, r.number, r.header, r.payload FROM open_passages p
     JOIN records r ON r.epoch_id = p.epoch_id AND r.number = p.number JOIN epochs e ON e.id = p.epoch_id
     ORDER BY p.epoch_id, p.number"""
+# Looks at so many records and no more; a header that holds these bytes may still be another's.
+NAMED_AFTER: Final = """SELECT header, salt, payload FROM (SELECT header, salt, payload FROM records
+    WHERE (epoch_id, number) > ((SELECT id FROM epochs WHERE epoch = ?), ?) ORDER BY epoch_id, number LIMIT ?)
+    WHERE instr(header, ?) > 0"""
 
 NEWEST_EPOCH: Final = "SELECT id, epoch, floor, head_before_floor FROM epochs ORDER BY id DESC LIMIT 1"
 LAST_RECORDS: Final = (

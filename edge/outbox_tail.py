@@ -1,8 +1,9 @@
-"""What is read when an outbox is opened: its last record, checked, and the passages left open."""
+"""What is read when an outbox is opened: its last record, checked, the passages left open, and their vehicles' ends."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checkpoint import records
@@ -64,3 +65,22 @@ def open_passage(passage: bytes, epoch: bytes, number: int, raw: bytes, payload:
     if not isinstance(began, records.Verdict | records.Override | records.Egress):
         raise OutboxError(f"{header.kind} {epoch.hex()}/{number} was written by a newer version of this program")
     return OpenPassage(passage, epoch, number, header, began)
+
+
+def outcome_in(rows: Iterable[tuple[bytes, bytes, bytes]], passage: bytes) -> records.OutcomeOf | None:
+    """The outcome of this passage among rows of header, salt and payload; a damaged row says nothing."""
+    for raw, salt, payload in rows:
+        try:
+            header = records.decode_header(raw)
+            if (header.kind, header.passage, header.payload_digest) != ("outcome", passage, _digest(salt, payload)):
+                continue
+            found = records.decode_payload(header.kind, payload)
+        except records.BAD_BYTES:
+            continue
+        if isinstance(found, records.OutcomeOf):
+            return found
+    return None
+
+
+def _digest(salt: bytes, payload: bytes) -> bytes:
+    return records.payload_digest(Sealed(salt, payload))

@@ -119,16 +119,24 @@ class Recorder:
             self.settle(busy)
 
     def settle(self, busy: Collection[bytes]) -> None:
-        """Passages that nobody is busy with any more and that have no outcome are closed as abandoned."""
+        """Passages that nobody is busy with any more and that have no outcome are closed as abandoned. Who sat in a
+        vehicle whose outcome was written down has shared it."""
         try:
             left = self._outbox.open_passages()
         except OutboxFailingError as error:
             self._failing(error)
             return
         self.unsettled = False
-        for passage in left:
-            if passage.passage not in busy:
-                self._try(Commit("outcome", _abandoned(passage.payload), passage.passage))
+        vehicles: dict[bytes, OutcomeOf | None] = {}
+        for one in left:
+            if one.passage in busy:
+                continue
+            vehicle = one.payload.of_vehicle if isinstance(one.payload, Verdict) else None
+            if vehicle is not None and vehicle not in vehicles:
+                # Those in one vehicle were judged one after the other, and this is the first of them.
+                vehicles[vehicle] = self._outbox.outcome_after(one, vehicle)
+            shared = vehicles.get(vehicle) if vehicle is not None else None
+            self._try(Commit("outcome", _ended(one.payload, shared), one.passage))
 
     def _try(self, effect: Commit) -> Stored | None:
         try:
@@ -205,9 +213,11 @@ class Recorder:
             self.fault_over(_STORAGE, "", "disk_full")
 
 
-def _abandoned(began: Verdict | Override | Egress) -> OutcomeOf:
+def _ended(began: Verdict | Override | Egress, shared: OutcomeOf | None) -> OutcomeOf:
+    """`shared`: the outcome of the vehicle that they sat in."""
     facts = began.pass_facts if isinstance(began, Verdict) else None
     pass_class = NO_CLASS if isinstance(began, Egress) else began.pass_class
     pass_id = facts.pass_id if facts else None
-    ended = OutcomeOf(1, began.where, "abandoned", pass_class, "gate_restarted", 0, pass_id)
+    outcome, reason = (shared.outcome, shared.reason) if shared else ("abandoned", "gate_restarted")
+    ended = OutcomeOf(1, began.where, outcome, pass_class, reason, 0, pass_id)
     return as_drill(ended) if is_drill(began) else ended

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 LaneState = Literal["wait", "allow", "deny", "escalate", "fault"]
+# What an act is answered that was meant for whoever stood there before.
+SOMEBODY_ELSE: Final = "somebody_else"
 TickState = Literal["waiting", "done", "missing", "failed", "warned", "off"]
 
 
@@ -55,6 +57,9 @@ class LaneView(msgspec.Struct, frozen=True):
     call: str = ""
     # A mask is asked for, so that the guard may say what they see.
     mask_asked: bool = False
+    # Who stands here (see edge.standing), and whether they can be told from whoever comes next.
+    stands: str = ""
+    told_apart: bool = True
 
 
 class DrillView(msgspec.Struct, frozen=True):
@@ -120,6 +125,7 @@ class GuardAct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `plate` and `visited` with `walk_up`: whose car it is, and where somebody without a pass is going.
     `count` with `occupants`: how many sit in the vehicle that waits.
     `number` with `document_seen`: of a document that the guard read, looked at and forgotten; in no record or log.
+    `stands`: who stood there when the guard began to act, as the lane's view said; it counts where no passage is named.
     """
 
     act: Literal[
@@ -146,3 +152,4 @@ class GuardAct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     visited: str = ""
     number: str = ""
     count: int | None = None
+    stands: str = ""

@@ -11,10 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from edge.screen.pin import PinDoor
-from edge.status import GuardAct
+from edge.status import SOMEBODY_ELSE, GuardAct
 
 MOST_BYTES: Final = 1024
 ACT_HEADER: Final = "x-guankou-act"
+
+# What the page says of a refusal that has a code instead of words.
+_WORDS: Final = {SOMEBODY_ELSE: ("现在是另一人，请关闭后重看", "somebody else stands here now: close and look again")}
 
 _Code = Annotated[str, msgspec.Meta(max_length=64)]
 # What a guard types: no control characters, so that it stays one line wherever it is read.
@@ -27,7 +30,8 @@ _Number = Annotated[str, msgspec.Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]
 
 class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the page sends. `object_c` only with `measured`: a temperature that the guard took by hand. `plate` and
-    `visited` only with `walk_up`, and never a name. `number` only with `document_seen`, `count` with `occupants`."""
+    `visited` only with `walk_up`, and never a name. `number` only with `document_seen`, `count` with `occupants`.
+    `stands`: who stood there when the sheet was opened, empty for nobody."""
 
     act: Literal[
         "acknowledge",
@@ -54,6 +58,7 @@ class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     visited: _Unit = ""
     number: _Number = ""
     count: Annotated[int, msgspec.Meta(ge=1, le=60)] | None = None
+    stands: _Code = ""
 
     def to_act(self) -> GuardAct:
         return GuardAct(
@@ -66,6 +71,7 @@ class ActForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             visited=self.visited,
             number=self.number,
             count=self.count,
+            stands=self.stands,
         )
 
 
@@ -101,7 +107,7 @@ class ActDesk:
         if not await asyncio.to_thread(door.check, form.pin, self._monotonic()):
             return _refusal(403, "口令错误", "wrong PIN")
         refused = await asyncio.to_thread(self._act, form.to_act())
-        return _refusal(409, refused, refused) if refused else JSONResponse({"ok": True})
+        return _refusal(409, *_WORDS.get(refused, (refused, refused))) if refused else JSONResponse({"ok": True})
 
 
 def is_own_page(request: Request) -> bool:

@@ -39,7 +39,7 @@ class Reading(msgspec.Struct, frozen=True):
 class LanePage(msgspec.Struct, frozen=True):
     """One lane as shown. `since_s`: how long it has been in this state, None when unknown. `clearable`: the guard can
     clear what stopped this pass. `mask_asked`: the guard can say whether a mask is worn; `document_asked`: that they
-    have looked at the document."""
+    have looked at the document. `stands`: who is here, so that an act is for them and nobody after them."""
 
     id: str
     title: Words
@@ -59,6 +59,7 @@ class LanePage(msgspec.Struct, frozen=True):
     mask_asked: bool
     document_asked: bool
     occupants_asked: bool
+    stands: str
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -180,6 +181,7 @@ def _lane(lane: LaneView, mono_ms: int) -> LanePage:
         mask_asked=lane.mask_asked,
         document_asked=lane.document_asked,
         occupants_asked=lane.occupants_asked,
+        stands=lane.stands,
     )
 
 

@@ -13,6 +13,7 @@ from central import policy_commands
 from central.cli import main
 from central.store.sqlite import SqliteStore
 from checkpoint.documents import open_document
+from checkpoint.local_order import parse_either
 from tests.central.policy_texts import EVERYBODY, LOCAL, NOW_S, ORDER, rule, text
 from tests.central.sim import TREE, Gate
 
@@ -179,6 +180,25 @@ def test_a_new_gate_can_take_a_policy_for_as_long_as_others_follow_it(home):
     assert taken_until_ms(text(version=2), "--valid-days", "3") == NOW_MS + 3 * 86_400_000
     endless = text(version=3).replace("valid_until = 2026-12-01T00:00:00+08:00\n", "")
     assert taken_until_ms(endless) == NOW_MS + 30 * 86_400_000
+
+
+def test_a_policy_that_is_published_as_a_document_is_taken_as_long(home, monkeypatch):
+    monkeypatch.setattr("central.cli.utc_ms", lambda: NOW_MS)
+
+    def taken_until_ms(kind: str, file: str, *more: str) -> int:
+        words = ("document", "publish", "--kind", kind, "--scope", "donghu", "--json", *more, file)
+        return int(json.loads(run(*words))["not_after"])
+
+    long = write("long.toml", text().replace("2026-12-01", "2027-02-01"))
+    assert taken_until_ms("policy", long) == 1_801_411_200_000
+    assert taken_until_ms("policy", long, "--valid-days", "3") == NOW_MS + 3 * 86_400_000
+    endless = text(version=3).replace("valid_until = 2026-12-01T00:00:00+08:00\n", "")
+    assert taken_until_ms("policy", write("endless.toml", endless)) == NOW_MS + 30 * 86_400_000
+    assert taken_until_ms("notice", long) == NOW_MS + 30 * 86_400_000
+    order = write("order.toml", ORDER)
+    ends_ms = round(parse_either(ORDER.encode()).valid_until.timestamp() * 1000)
+    words = ("document", "publish", "--kind", "policy", "--scope", "donghu-7", "--json", order)
+    assert json.loads(run(*words))["not_after"] == ends_ms
 
 
 def test_a_policy_whose_time_is_over_is_no_longer_what_a_place_follows(home, monkeypatch):

@@ -42,8 +42,11 @@ NIGHT, DAY = LocalTime(0, 23 * 60), LocalTime(0, 12 * 60)
 
 
 def policy(rules: str = CURFEW, more: str = "", level: str = "low") -> Policy:
-    text = POLICY_TOML.replace("[[rule]]", f'zone_level = "{level}"\n{rules}\n[[rule]]', 1)
-    return parse_policy((text + more).encode())
+    return parse_policy((policy_text(rules, level) + more).encode())
+
+
+def policy_text(rules: str, level: str = "low") -> str:
+    return POLICY_TOML.replace("[[rule]]", f'zone_level = "{level}"\n{rules}\n[[rule]]', 1)
 
 
 def judged(presented: Presented | None, under: Policy, *people: Any, **state: Any) -> Decision:
@@ -77,6 +80,31 @@ def test_a_forged_pass_is_forged_at_night_and_a_fever_is_a_fever() -> None:
     assert judged(shown("pass_forged"), policy(), local=NIGHT).reason == "pass_forged"
     assert judged(shown(), policy(), FEVER, local=NIGHT).reason == "fever"
     assert judged(None, policy(), local=NIGHT).verdict == "escalate"
+
+
+_ALL_REFUSED = '[fail.policy_stale]\nafter_s = 1000\nguard = { residents = "deny", others = "deny" }\n'
+
+
+@pytest.mark.parametrize(
+    ("state", "refused"),
+    [
+        ({"halt": "two_codes"}, ("deny", "two_codes")),
+        ({"policy_age_s": None}, ("deny", "policy_stale")),
+        ({"halt": "two_people"}, ("escalate", "curfew")),
+        ({"halt": "two_people", "policy_age_s": None}, ("escalate", "curfew")),
+        ({"weak_binding": True}, ("escalate", "curfew")),
+    ],
+)
+def test_a_rule_that_wants_a_person_asked_lets_nobody_off_who_is_refused_without_it(
+    state: dict[str, Any], refused: tuple[str, str]
+) -> None:
+    table = POLICY_TOML[POLICY_TOML.index("[fail.policy_stale]") :]
+    under = parse_policy(policy_text(CURFEW).replace(table, _ALL_REFUSED).encode())
+    asked = judged(shown(), under, OK, local=NIGHT, **state)
+    assert (asked.verdict, asked.reason) == refused
+    assert asked.verdict == judged(shown(), under, OK, local=DAY, **state).verdict
+    # A rule's own refusal is heard first, as ever.
+    assert judged(VISITOR, under, OK, local=NIGHT, **state).reason == "curfew"
 
 
 def test_a_rule_may_only_warn() -> None:

@@ -28,6 +28,7 @@ from edge.effects import ClearAlarm, ClearPass, Commit, Effect, OpenBarrier, Rai
 from edge.lane import Lane
 from edge.place_code import PlaceCodes
 from edge.site_use import SiteUse
+from edge.standing import standing
 from edge.world import LaneSettings, World
 
 START_MS = 1_770_000_000_000
@@ -157,6 +158,12 @@ class Bench:
         self.standing: set[tuple[str, str]] = set()
 
     def tell(self, fact: facts.Fact) -> list[Effect]:
+        """A guard who names nobody means whoever stands there as they press."""
+        if isinstance(fact, facts.GuardDecided) and not fact.stands:
+            fact = replace(fact, stands=standing(self.lane).token)
+        return self.tell_as_is(fact)
+
+    def tell_as_is(self, fact: facts.Fact) -> list[Effect]:
         effects = self.lane.handle(fact, Moment(START_MS + self.now_ms, self.now_ms, True))
         self.effects += effects
         for effect in effects:

@@ -41,6 +41,7 @@ from edge.outbox import Outbox, Stored
 from edge.outbox_reader import OutboxReader
 from edge.recorder import MOST_HELD
 from edge.rulebook import Rulebook
+from edge.standing import standing
 from tests.edge.gate_clock import HandClock
 from tests.edge.lane_bench import START_MS, Bench, a_pass
 from tests.edge.outbox_samples import ALLOW, IDENTITY, open_outbox
@@ -110,6 +111,8 @@ class Rig:
     def play(self, *items: Item | facts.Fact | int) -> None:
         """Each in order; a number lets so many milliseconds pass in ticks. Facts are for lane `in`."""
         for item in items:
+            if isinstance(item, facts.GuardDecided):
+                item = replace(item, stands=standing(self.core.lanes["in"]).token)
             if isinstance(item, int):
                 for _ in range(item // 100):
                     self.core.post(Run(lambda: self.clock.advance(100) and None))

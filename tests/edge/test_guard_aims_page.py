@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from edge.status import GuardAct
+from edge.status import SOMEBODY_ELSE, GuardAct
 from tests.browser import chromium, page_at
 from tests.edge.screen_client import PIN, Stage, screen
 from tools.screen_samples import LANES
@@ -69,3 +69,55 @@ def test_what_was_meant_for_one_person_is_not_sent_for_the_next(stage: Stage, pa
     expect(page.locator("#refused")).to_contain_text("somebody else by now")
     no_acts: list[GuardAct] = []
     assert stage.acts == no_acts
+
+
+def test_before_any_verdict_too_the_page_says_whom_the_sheet_was_opened_for(stage: Stage, page: Page) -> None:
+    here = msgspec.structs.replace(LANES["wait"], stands="1/1", mask_asked=True)
+    stage.show(here)
+    page.wait_for_function("() => page.lanes[0].stands === '1/1'")
+    page.keyboard.press("2")
+    page.get_by_text("已戴口罩").click()
+    stage.show(msgspec.structs.replace(here, stands="2/2"))
+    page.wait_for_function("() => page.lanes[0].stands === '2/2'")
+    stage.answer = SOMEBODY_ELSE
+    page.locator("#pin").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#refused")).to_contain_text("somebody else stands here now")
+    assert stage.acts == [GuardAct("mask_seen", "in-1", stands="1/1")]
+    # Looked at again, it is for whoever is there now.
+    stage.answer = ""
+    page.keyboard.press("Escape")
+    page.locator("#k2").click()
+    page.get_by_text("已戴口罩").click()
+    page.locator("#pin").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sheet")).to_be_hidden()
+    assert stage.acts[1:] == [GuardAct("mask_seen", "in-1", stands="2/2")]
+
+
+def test_a_verdict_on_the_next_person_is_not_answered_by_a_sheet_that_was_opened_before_it(
+    stage: Stage, page: Page
+) -> None:
+    stage.show(msgspec.structs.replace(LANES["wait"], stands="1/1"))
+    page.wait_for_function("() => page.lanes[0].stands === '1/1'")
+    _admit(page)
+    stage.show(msgspec.structs.replace(NEXT, stands="2/2"))
+    expect(page.locator(".lane")).to_contain_text("9F9F")
+    page.locator("#pin").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sheet")).to_be_hidden()
+    (act,) = stage.acts
+    assert (act.act, act.passage, act.stands) == ("admit", "", "1/1")
+
+
+def test_a_verdict_that_has_gone_from_the_screen_leaves_whom_it_was_about(stage: Stage, page: Page) -> None:
+    stage.show(msgspec.structs.replace(WAITS, stands="1/1"))
+    expect(page.locator(".lane[data-state=escalate]")).to_have_count(1)
+    _admit(page)
+    stage.show(msgspec.structs.replace(LANES["wait"], stands="1/1"))
+    expect(page.locator(".lane[data-state=wait]")).to_have_count(1)
+    page.locator("#pin").fill(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sheet")).to_be_hidden()
+    (act,) = stage.acts
+    assert (act.act, act.passage, act.stands) == ("admit", "", "1/1")

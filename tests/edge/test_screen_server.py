@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.screen import ScreenServer
-from edge.status import GuardAct
+from edge.status import SOMEBODY_ELSE, GuardAct
 from tests.edge.screen_client import PIN, Stage, ask, events, screen, send_act
 from tools.screen_samples import LANES
 
@@ -90,6 +90,15 @@ def test_the_cores_refusal_is_told(stage: Stage) -> None:
     stage.answer = "nobody stands there"
     answer = send_act(stage)
     assert (answer.status, answer.facts["en"]) == (409, "nobody stands there")
+
+
+def test_an_act_for_somebody_who_has_gone_is_refused_in_both_languages(stage: Stage) -> None:
+    stage.answer = SOMEBODY_ELSE
+    answer = send_act(stage, stands="1/2")
+    assert answer.status == 409
+    assert "现在是另一人" in answer.facts["zh"]
+    assert "somebody else stands here now" in answer.facts["en"]
+    assert stage.acts[0].stands == "1/2"
 
 
 @pytest.mark.parametrize(

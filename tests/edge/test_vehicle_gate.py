@@ -59,6 +59,8 @@ def somebody(place: ReaderGate, serial: int, object_c: float) -> None:
 def test_everybody_in_a_vehicle_has_a_verdict_and_the_barrier_moves_once(place: ReaderGate) -> None:
     place.readers["gm65"].set(text=a_pass(50, pass_class="vehicle", party_size=3).decode())
     wait_for(lambda: "one by one" in place.lane["prompt"]["en"], "that everybody is asked", 10)
+    with pytest.raises(RuntimeError, match="somebody else stands here now"):
+        place.gate.street.guard_acts("occupants", "", count=1, stands="who was here/before")
     place.gate.street.guard_acts("occupants", "", count=2)
     somebody(place, 1, 36.3)
     somebody(place, 2, 36.4)

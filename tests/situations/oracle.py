@@ -171,11 +171,6 @@ def one_check(check: str, case: Table, policy: Table, rule: Table) -> list[Said]
 
 def at_the_gate(case: Table, policy: Table, rule: Table, hour_unknown: bool) -> list[Said]:
     said = []
-    if rule.get("verdict") == "warn":
-        said.append(Said("", rule["reason"], rule["reason"]))
-    elif "verdict" in rule:
-        ask = is_resident_here(case) or class_of(case) == "emergency"
-        said.append(Said("escalate" if ask else rule["verdict"], rule["reason"]))
     if case["halt"]:
         said.append(Said(TABLE[case["halt"]][0], case["halt"]))
     after_s = row_of(policy, "policy_stale").get("after_s", 7 * 86400)
@@ -187,7 +182,19 @@ def at_the_gate(case: Table, policy: Table, rule: Table, hour_unknown: bool) -> 
     asked = [check for check in rule["checks"] if mode_of(rule, check) != "off"]
     if case["weak_binding"] and len(asked) > 1 and not policy.get("accept_weak_binding", False):
         said.append(Said("escalate", "binding_weak"))
-    return said
+    return with_the_rules_word(said, case, rule)
+
+
+def with_the_rules_word(said: list[Said], case: Table, rule: Table) -> list[Said]:
+    if "verdict" not in rule:
+        return said
+    if rule["verdict"] == "warn":
+        return [Said("", rule["reason"], rule["reason"]), *said]
+    if rule["verdict"] == "deny" and not is_resident_here(case) and class_of(case) != "emergency":
+        return [Said("deny", rule["reason"]), *said]
+    asks = Said("escalate", rule["reason"])
+    held_by = [one.verdict for one in said if one.verdict]
+    return [*said, asks] if held_by[:1] == ["deny"] else [asks, *said]
 
 
 def the_pass(case: Table, policy: Table) -> list[Said]:

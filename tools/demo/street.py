@@ -138,7 +138,7 @@ class Street:
         """The guard answers what is on the screen, with a PIN, as the page would; `told`: more fields of the form."""
         lane = self.screen.lane()
         form = {"act": act, "lane": lane["id"], "pin": PIN, "passage": lane.get("passage", ""), "reason": reason}
-        form |= told
+        form |= {"stands": lane.get("stands", "")} | told
         connection = http.client.HTTPConnection("127.0.0.1", self.screen_port, timeout=5)
         origin = f"http://127.0.0.1:{self.screen_port}"
         headers = {"Origin": origin, "X-Guankou-Act": "1", "Content-Type": "application/json"}

@@ -7,7 +7,7 @@ const GIVES_REASON = ["admit", "refuse", "walk_up", "clear_passback"];
 const $ = (id) => document.getElementById(id);
 const loadedAt = Date.now();
 let page = null, build = "", lastBeat = Date.now(), lastTick = Date.now(), chosen = "", muteUntil = 0;
-let act = "admit", why = "", judged = [], aimed = { id: "", passage: "" };
+let act = "admit", why = "", judged = [], aimed = { id: "", passage: "", stands: "" };
 const acknowledged = new Set();
 
 // ---- placing texts: always as text, never as markup
@@ -228,7 +228,7 @@ function openSheet(first) {
   closeSheets();
   act = first;
   why = "";
-  aimed = { id: laneNow().id, passage: laneNow().passage };
+  aimed = { id: laneNow().id, passage: laneNow().passage, stands: laneNow().stands };
   $("form").reset();
   put($("refused"), "");
   fillSheet();
@@ -282,7 +282,9 @@ async function openWhy() {
 function mute() { muteUntil = Date.now() < muteUntil ? 0 : Date.now() + MUTE_MS; }
 async function send(event) {
   event.preventDefault();
-  const lane = laneAimed(), form = { act, lane: lane.id, passage: lane.passage, reason: why, pin: $("pin").value };
+  const lane = laneAimed(), same = lane.passage === aimed.passage;
+  // A verdict that came or went since is of whoever stood there then, or of somebody else: the gate knows by `stands`.
+  const form = { act, lane: lane.id, passage: same ? aimed.passage : "", stands: aimed.stands, reason: why, pin: $("pin").value };
   if (aimed.passage && lane.passage && aimed.passage !== lane.passage) return put($("refused"), "已是另一人，请关闭后重看 somebody else by now: close and look again");
   if (!$("reasons").hidden && !why) return put($("refused"), "请选择原因 choose a reason");
   if (act === "measured") {
@@ -301,7 +303,7 @@ async function send(event) {
     const answer = await fetch("/act", { method: "POST", headers: { "Content-Type": "application/json", "X-Guankou-Act": "1" }, body: JSON.stringify(form) });
     const said = await answer.json();
     if (!said.ok) return put($("refused"), said.zh + " " + said.en);
-    acknowledged.add(caseOf(lane));
+    acknowledged.add(caseOf(aimed));
     closeSheets();
   } catch { put($("refused"), "未送达 not delivered"); }
 }
