@@ -36,6 +36,8 @@ _BACK_S: Final = 5.0
 _BEFORE_S: Final = 0.3
 _PATIENCE_S: Final = 4.0
 _NOTICED_S: Final = 3.0
+# Subscribers are told what is open: somebody who slips in takes longer than the collector does to say so.
+_SLIPS_IN_S: Final = 2.0
 # A forced door must have shut before that is too long for one.
 _DOOR_OPEN_S: Final = 5.0
 # Whoever was let in may open the door for as long as the policy gives them to go through.
@@ -215,6 +217,7 @@ def door(lab: Lab) -> None:
     lab.people(1, intent="resident")
     time.sleep(_LET_S)
     visits.pulled("door_forced", partial(contact, True))
+    time.sleep(_SLIPS_IN_S)
     visits.put_back("door_forced", partial(contact, False))
     _uses(visits, contact)
     lab.check("a door that is used is no alarm", not _shows_any(lab))

@@ -23,6 +23,7 @@ _FAMILIES: Final[dict[str, tuple[str, Mapping[str, object]]]] = {
 # Silent for 2.5 s; a device that is asked, and does not answer for 2 s, counts as gone.
 _SILENT: Final = ("thermometer_silent", "thermometer_gone")
 _SILENT_S: Final = 6.0
+_TOLD_S: Final = 3.0
 # 40 equal readings over 15 s.
 _STUCK_S: Final = 28.0
 _WORD_S: Final = 4.0
@@ -66,7 +67,8 @@ def _stuck(lab: Lab, visits: Visits) -> None:
     _measured(lab, gate)
     with lab.trouble():
         thermometer.set(object_c=HEALTHY_C)
-        time.sleep(1.0)
+        # The slowest of them must have told of it a few times, or nothing tells it from the next one's forehead.
+        time.sleep(_TOLD_S)
         thermometer.set(fault="stuck")
         before, began_s = visits.openings, time.monotonic()
         person = lab.entrances[gate].somebody("resident")
