@@ -12,6 +12,7 @@ from central.store.base import CaseRow, GateRow, Store
 from central.store.sqlite import SqliteStore
 from checkpoint import reasons, topics
 from checkpoint.drill import DRILL
+from checkpoint.one_line import one_line
 from checkpoint.records import Cleared, Fault, Header, Payload, Verdict
 from checkpoint.verdict_watch import DISCREET
 
@@ -25,6 +26,7 @@ _PRIORITY: Final = {FORK: 1, ROLLBACK: 2, GAP: 2, CONFLICT: 1}
 # An alarm older than this at receipt updates history and must not call anybody as a live one would.
 LATE_MS: Final = 10 * 60 * 1000
 _LARGEST: Final = 2**62
+_MOST_NAME: Final = 64
 _MOST_DETAIL: Final = 500
 _DRILL_PRIORITY: Final = 4
 _CALL_PRIORITY: Final = {"health": 1, "police": 1}
@@ -126,7 +128,9 @@ class Cases:
             self._save(replace(existing, orphan=orphan))
 
     def _row(self, epoch: bytes, number: int, origin: str, name: str, priority: int, detail: str) -> CaseRow:
-        return CaseRow(self._gate.no, epoch, number, origin, True, name, priority, detail[:_MOST_DETAIL])
+        # A gate may say anything, and cases go to terminals, screens and subscribers.
+        name, detail = one_line(name, _MOST_NAME), one_line(detail, _MOST_DETAIL)
+        return CaseRow(self._gate.no, epoch, number, origin, True, name, priority, detail)
 
     def _has_outcome(self, header: Header) -> bool:
         if header.kind != "verdict" or header.passage is None:

@@ -8,7 +8,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from central.store.base import GateRow
-from checkpoint import wire
+from checkpoint import topics, wire
 from checkpoint.chain import Link, check_run, check_sealed, link
 from checkpoint.records import EPOCH_BYTES, SALT_BYTES, Sealed
 
@@ -105,6 +105,9 @@ def check_bounds(item: Link) -> None:
         and (header.passage is None or len(header.passage) == _PASSAGE_BYTES)
     ):
         raise RefusedError(f"record {header.number}: a field of its header is out of bounds")
+    if not topics.is_slug(header.grid):
+        # It becomes part of a topic, and nothing can be published on one with a wildcard in it.
+        raise RefusedError(f"record {header.number}: {header.grid[:40]!r} is no grid id")
 
 
 def _check_row(row: wire.EpochRow) -> None:

@@ -14,6 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from checkpoint.wire import MAX_PACKET_BYTES
 from webscreen.heart import Heart
 
 _SESSION_EXPIRY_S: Final = 7 * 86_400
@@ -64,6 +65,8 @@ class Link:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = _SESSION_EXPIRY_S
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        # A broker keeps to itself what is larger (MQTT 5.0, section 3.1.2.11.4).
+        properties.MaximumPacketSize = MAX_PACKET_BYTES
         # Keep the session's queue over restarts; the library's default would throw it away.
         self._client.connect_async(host, port, keepalive=_KEEPALIVE_S, clean_start=False, properties=properties)
         self._client.loop_start()
@@ -152,3 +155,9 @@ class _BeatingClient(Client):
         """The library's thread calls this at the end of each of its turns."""
         self._heart.beat()
         return super().loop_misc()
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """The library takes a packet of 256 MiB, and asks for all of what it says of its length at once."""
+        if bufsize > MAX_PACKET_BYTES:
+            raise ConnectionAbortedError(f"a packet of {bufsize} bytes; the limit is {MAX_PACKET_BYTES}")
+        return super()._sock_recv(bufsize)

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from checkpoint.one_line import one_line
 from checkpoint.reasons import ALL
 
 # A record may hold any text: this much of one is shown.
@@ -133,8 +134,7 @@ MANUAL: Final = Said("人工", "by hand")
 
 def plain(text: object) -> str:
     """Any stored text on one line: no control character reaches a terminal, and nothing is longer than a line."""
-    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(text))
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return one_line(str(text), _LONGEST)
 
 
 def said(table: Mapping[str, Said], code: str) -> Said:

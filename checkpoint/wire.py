@@ -25,6 +25,8 @@ MAX_BATCH_RECORDS: Final = 500
 MAX_BATCH_BYTES: Final = 256 * 1024
 # An uncompressed message is never allowed to grow beyond this, whatever its compressed form claims.
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
+# Of MQTT: the largest message with its topic. The broker's configuration has the same figure.
+MAX_PACKET_BYTES: Final = MAX_MESSAGE_BYTES + 64 * 1024
 # RFC 8878 section 3.1.1.1.2 asks every decoder for 8 MiB; a frame may otherwise demand 128 MiB before its first byte.
 _MAX_WINDOW_BYTES: Final = 8 * 1024 * 1024
 # Epochs in one hello; older ones go into further pages.

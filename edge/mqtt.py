@@ -22,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from checkpoint.wire import MAX_PACKET_BYTES
 from webscreen.heart import Heart
 
 _log = structlog.get_logger(__name__)
@@ -174,7 +175,9 @@ class MqttLink:
         client = self._new_client()
         settings = self._settings
         try:
-            client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=True)
+            client.connect(
+                settings.host, settings.port, settings.keepalive_s, clean_start=True, properties=_connect_properties()
+            )
         except (OSError, ValueError) as error:
             self._tell(Disconnected("broker_unreachable", str(error)))
             return False
@@ -262,6 +265,13 @@ class MqttLink:
         self._tell(Acknowledged(mid, _word_of(reason.value)))
 
 
+def _connect_properties() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    # A broker keeps to itself what is larger (MQTT 5.0, section 3.1.2.11.4): one that was retained would come for ever.
+    properties.MaximumPacketSize = MAX_PACKET_BYTES
+    return properties
+
+
 class _BeatingClient(Client):
     """One connection's client, whose thread says that it lives."""
 
@@ -276,6 +286,12 @@ class _BeatingClient(Client):
         else:
             self.heart.begin()
         return super().loop_misc()
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """The library takes a packet of 256 MiB, and asks for all of what it says of its length at once."""
+        if bufsize > MAX_PACKET_BYTES:
+            raise ConnectionAbortedError(f"a packet of {bufsize} bytes; the limit is {MAX_PACKET_BYTES}")
+        return super()._sock_recv(bufsize)
 
 
 def _word_of(code: int) -> LinkWord:

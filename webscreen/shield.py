@@ -24,10 +24,10 @@ _HEADERS: Final = (
 
 def is_known_host(header: str, configured: str) -> bool:
     """An address, `localhost` or the configured name: any other may be a stranger's that points here (rebinding)."""
-    name = urlsplit(f"//{header}").hostname or ""
-    if name in ("localhost", configured.lower()):
-        return True
     try:
+        name = urlsplit(f"//{header}").hostname or ""
+        if name in ("localhost", configured.lower()):
+            return True
         ipaddress.ip_address(name)
     except ValueError:
         return False

@@ -18,6 +18,10 @@ _Slug = Annotated[str, msgspec.Meta(max_length=32)]
 _Line = Annotated[str, msgspec.Meta(max_length=60)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 _Plate = Annotated[str, msgspec.Meta(max_length=16)]
+# Ends in a terminal of the office as it was typed.
+_Travel = Annotated[
+    str, msgspec.Meta(max_length=120, pattern=r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]*$")
+]
 _Party = Annotated[int, msgspec.Meta(ge=1, le=20)]
 
 
@@ -87,7 +91,7 @@ class ApplyForm(PlaceForm, frozen=True, kw_only=True):
     agree: bool
     id_number: Annotated[str, msgspec.Meta(max_length=18)] = ""
     plate: _Plate = ""
-    travel: Annotated[str, msgspec.Meta(max_length=120)] = ""
+    travel: _Travel = ""
 
     def registration(self, site: str, now_ms: int) -> Registration:
         declared = {

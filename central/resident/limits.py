@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 _MOST_KEYS: Final = 10_000
+
+
+def subscriber(address: str) -> str:
+    """Whom an address belongs to: of IPv6 the /64 network, which is the least that anybody gets (RFC 6177)."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.IPv6Address(known.packed[:8] + bytes(8)))
 
 
 class RateLimit:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from central.resident.desk import Desk, DeskError
 from central.resident.forms import MOST_BYTES, ApplyForm, BindForm, InviteForm, PlaceForm, ShowForm, WithdrawForm
-from central.resident.limits import RateLimit
+from central.resident.limits import RateLimit, subscriber
 from webscreen.assets import load_assets
 from webscreen.server import PageServer, Site
 
@@ -140,7 +140,7 @@ class ResidentServer(PageServer):
         async def endpoint(request: Request) -> Response:
             try:
                 _own_page(request, self._door)
-                address = _address(request, self._door)
+                address = subscriber(_address(request, self._door))
                 _allow(self._by_address, address)
                 answer = await act(await _read(request, form), address)
             except DeskError as refusal:

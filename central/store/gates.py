@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
+from typing import Final
 
 import msgspec
 
 from central.store.base import GateRow, GateState, Mark
+from checkpoint.one_line import one_line
 from checkpoint.wire import Hello
+
+# Far more than a gate has; whoever holds its key may write a megabyte into every heartbeat.
+_MOST_FAULTS: Final = 64
+_MOST_PARTS: Final = 256
+_MOST_CODE: Final = 64
+_MOST_TEXT: Final = 300
 
 _GATE = "SELECT no, gate, public_key, grid, site, enrolled_ms, revoked_ms FROM gate"
 
@@ -63,7 +72,7 @@ class GateTables:
             " claim_at = excluded.claim_at, claim_epoch = excluded.claim_epoch, claim_number = excluded.claim_number",
             (
                 gate_no, hello.at, hello.boot_id, hello.clock, hello.online, seen_ms, hello.outbox_depth,
-                _json(hello.faults), _json(hello.versions),
+                _json(_faults(hello)), _json(_versions(hello)),
                 claim.at if claim else None, claim.epoch if claim else None, claim.number if claim else None,
             ),
         )  # fmt: skip
@@ -131,6 +140,15 @@ def _state(
         msgspec.json.decode(versions, type=dict[str, str]),
         complete_ms,
     )
+
+
+def _faults(hello: Hello) -> list[str]:
+    return [one_line(name, _MOST_CODE) for name in hello.faults[:_MOST_FAULTS]]
+
+
+def _versions(hello: Hello) -> dict[str, str]:
+    parts = islice(hello.versions.items(), _MOST_PARTS)
+    return {one_line(part, _MOST_TEXT): one_line(text, _MOST_TEXT) for part, text in parts}
 
 
 def _json(value: object) -> str:

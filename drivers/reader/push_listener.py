@@ -6,6 +6,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,7 @@ from drivers.errors import DeviceGoneError
 from drivers.reader.hikvision_alert import Alert
 from drivers.reader.plate_requests import PushGuard, PushTalk, Turn
 
-# One camera has one or two; a stranger who opens more takes the place of whoever was quiet longest.
+# One camera has one or two; of whoever has the most, the one that was quiet longest makes room.
 MOST_CONNECTIONS: Final = 16
 # A request that is not complete by then, and a connection on which nothing happens.
 _REQUEST_S: Final = 10.0
@@ -26,6 +27,7 @@ _NO_FILE_S: Final = 0.05
 @dataclass(slots=True)
 class _Connection:
     line: socket.socket
+    caller: str
     talk: PushTalk
     heard_s: float
     # Since when a request, or the end of the connection, has been under way; None: neither is.
@@ -125,16 +127,21 @@ class PushListener:
 
     def _accept(self) -> None:
         try:
-            line, _ = self._listener.accept()
+            line, (caller, *_) = self._listener.accept()
         except OSError:
             # Whoever called has hung up; or nobody may open one more file, and the caller is there again at once.
             time.sleep(_NO_FILE_S)
             return
         line.setblocking(False)
         if len(self._connections) >= MOST_CONNECTIONS:
-            self._drop(min(self._connections.values(), key=lambda one: one.heard_s))
-        self._connections[line.fileno()] = _Connection(line, PushTalk(self._guard), self._clock())
+            self._drop(self._least_wanted())
+        self._connections[line.fileno()] = _Connection(line, caller, PushTalk(self._guard), self._clock())
         self._selector.register(line, selectors.EVENT_READ)
+
+    def _least_wanted(self) -> _Connection:
+        """Of the caller with the most: a stranger with many never takes the place of a camera with one or two."""
+        held = Counter(one.caller for one in self._connections.values())
+        return min(self._connections.values(), key=lambda one: (-held[one.caller], one.heard_s))
 
     def _hear(self, connection: _Connection) -> tuple[Alert, ...]:
         try:

@@ -95,7 +95,7 @@ class ActDesk:
             return _refusal(413, "请求过大", "request too large")
         try:
             form = msgspec.json.decode(body, type=ActForm)
-        except msgspec.DecodeError as why:
+        except (msgspec.DecodeError, UnicodeDecodeError) as why:
             return _refusal(400, "请求无效", f"not an act: {why}")
         async with self._turn:
             return await self._take(form, self._door)

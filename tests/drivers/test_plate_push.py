@@ -333,6 +333,28 @@ def test_strangers_who_hold_every_connection_do_not_keep_the_camera_out(camera: 
     reader.close()
 
 
+def test_a_stranger_with_many_connections_does_not_end_a_push_that_is_under_way(camera: PlatePushEmulator) -> None:
+    reader = opened(camera)
+    address = ("127.0.0.1", camera.options["port"])
+    token = Path(str(camera.options["token_file"])).read_text().strip()
+    head, body = request({"plate": "赣A12345"}, f"/plate/{token}").split(b"\r\n\r\n")
+    lines = []
+    with socket.create_connection(address, 5) as slow:
+        slow.sendall(head + b"\r\n\r\n")
+        assert reader.read(0.05) is None
+        for _ in range(40):
+            lines.append(socket.create_connection(address, 5, source_address=("127.0.0.2", 0)))
+            lines[-1].sendall(b"POST / HTTP/1.1\r\n")
+            assert reader.read(0.01) is None
+        slow.sendall(body)
+        seen = reader.read(5)
+        assert isinstance(seen, PlateSeen)
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+    for line in lines:
+        line.close()
+    reader.close()
+
+
 def test_a_caller_for_whom_no_file_is_left_costs_no_processor_time(camera: PlatePushEmulator) -> None:
     camera.unplug()
     reader = open_reader("plate_push", {**camera.options, "silence_s": 0})

@@ -127,6 +127,7 @@ def test_a_doubtful_act_is_refused(stage: Stage, headers: dict[str, str], fields
 def test_a_body_that_is_not_json_is_refused(stage: Stage) -> None:
     own = {"Origin": stage.url.rstrip("/"), "X-Guankou-Act": "1"}
     assert ask(stage, "POST", "/act", b"\xff{", own).status == 400
+    assert ask(stage, "POST", "/act", b'{"act":"open","lane":"\xff\xfe","pin":"1"}', own).status == 400
 
 
 def test_without_a_configured_pin_nothing_is_taken() -> None:

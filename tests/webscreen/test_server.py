@@ -89,6 +89,9 @@ def test_every_answer_carries_the_security_headers(port: int, path: str, name: s
         ("GATE-7.lan:8080", True),
         ("evil.example", False),
         ("127.0.0.1.evil.example", False),
+        ("127.0.0.1@evil.example", False),
+        ("[::1", False),
+        ("[v1.x]", False),
         ("", False),
     ],
 )

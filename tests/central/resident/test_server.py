@@ -115,7 +115,17 @@ def test_a_large_body_is_refused(caller: Caller) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"party": 0}, {"party": 21}, {"phone": "no"}, {"pass_class": "emergency"}, {"name": ""}, {"name": "x" * 41}],
+    [
+        {"party": 0},
+        {"party": 21},
+        {"phone": "no"},
+        {"pass_class": "emergency"},
+        {"name": ""},
+        {"name": "x" * 41},
+        {"travel": "\x1b[2J"},
+        {"travel": "\x9b31m"},
+        {"travel": "\u202eabc"},
+    ],
 )
 def test_a_registration_outside_its_limits_is_refused(caller: Caller, served: Served, wrong: dict[str, object]) -> None:
     assert caller.ask("apply", {**APPLY, **wrong})[0] == 400
@@ -169,6 +179,19 @@ def test_behind_a_proxy_the_public_name_counts_and_callers_are_told_apart(behind
 
     assert [apply_from("10.0.0.1") for _ in range(11)][-1] == 429
     assert apply_from("10.0.0.2") == 200
+
+
+def test_a_caller_with_a_network_of_ipv6_addresses_is_one_caller(behind_a_proxy: Caller) -> None:
+    def apply_from(address: str) -> int:
+        said = {"Host": "pass.example.cn", "Origin": "https://pass.example.cn", "X-Forwarded-For": address}
+        return behind_a_proxy.ask("apply", APPLY, said)[0]
+
+    answers = [apply_from(f"2001:db8:7:1:{number:x}::{number:x}") for number in range(1, 13)]
+    assert answers == [200] * 10 + [429] * 2
+    assert apply_from("2001:db8:7:2::1") == 200
+    # As a listener for both kinds says 10.0.0.1 and 10.0.0.2.
+    assert [apply_from("::ffff:10.0.0.1") for _ in range(11)][-1] == 429
+    assert apply_from("::ffff:10.0.0.2") == 200
 
 
 def test_a_proxy_that_adds_its_own_line_is_believed_and_not_the_callers(behind_a_proxy: Caller) -> None:
